@@ -1,0 +1,77 @@
+import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } from 'kysely';
+import pg from 'pg';
+import {
+  ReferenceViolation,
+  UniqueViolation,
+  type Db,
+  type Engine,
+  type Tx,
+} from '../../kernel/db.ts';
+import { migrateUp } from '../../kernel/migrate.ts';
+
+/** int8: every count and time of ours is far below 2^53. */
+pg.types.setTypeParser(20, Number);
+
+const retriedCodes: ReadonlySet<unknown> = new Set(['40001', '40P01']);
+const attemptLimit = 20;
+
+/** PostgreSQL: serializable transactions, retried here and nowhere else. `schema` lets several databases share one server database. */
+export function postgresOpen(url: string, schema: string): Engine {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: 10,
+    options: `-c search_path=${schema}`,
+  });
+  const kysely = new Kysely<unknown>({
+    dialect: new PostgresDialect({ pool: translating(pool as unknown as PostgresPool) }),
+  });
+  const read = <T>(work: (tx: Tx<unknown>) => Promise<T>): Promise<T> =>
+    kysely
+      .transaction()
+      .setIsolationLevel('repeatable read')
+      .setAccessMode('read only')
+      .execute(work);
+  const write = async <T>(work: (tx: Tx<unknown>) => Promise<T>): Promise<T> => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await kysely.transaction().setIsolationLevel('serializable').execute(work);
+      } catch (error) {
+        if (attempt === attemptLimit || !retriedCodes.has(codeOf(error))) throw error;
+      }
+    }
+  };
+  return {
+    kind: 'postgres',
+    db: <Tables>() => ({ read, write }) as Db<Tables>,
+    migrate: async (service, migrations) => {
+      await pool.query(`CREATE SCHEMA IF NOT EXISTS "${schema}"`);
+      await migrateUp(kysely, service, migrations);
+    },
+    close: () => kysely.destroy(),
+  };
+}
+
+const codeOf = (error: unknown): unknown =>
+  error instanceof Error && 'code' in error ? error.code : undefined;
+
+/** Stores catch the kernel's violations, so the driver's are turned into them where they are born. */
+function translating(pool: PostgresPool): PostgresPool {
+  return {
+    options: pool.options,
+    connect: async () => {
+      const client = await pool.connect();
+      const query = (async (sql: string, parameters: readonly unknown[]) => {
+        try {
+          return await client.query(sql, parameters);
+        } catch (error) {
+          const text = error instanceof Error ? error.message : '';
+          if (codeOf(error) === '23505') throw new UniqueViolation(text, { cause: error });
+          if (codeOf(error) === '23503') throw new ReferenceViolation(text, { cause: error });
+          throw error;
+        }
+      }) as unknown as PostgresPoolClient['query'];
+      return { query, release: () => client.release() };
+    },
+    end: () => pool.end(),
+  };
+}

@@ -1,0 +1,104 @@
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import {
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+  type CompiledQuery,
+  type DatabaseConnection,
+  type Dialect,
+  type Driver,
+  type Kysely,
+  type QueryResult,
+} from 'kysely';
+import { ReferenceViolation, UniqueViolation } from '../../kernel/db.ts';
+
+/** SQLite's extended result codes. */
+const uniqueCodes: ReadonlySet<unknown> = new Set([2067, 1555]);
+const foreignKeyCode = 787;
+
+/** kysely says that SQLite has no transactional DDL; it has, and without it a failed migration stays half done. */
+class TransactionalDdlAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
+}
+
+/** A connection that keeps its prepared statements: preparing costs more than a point read. */
+class StatementCache implements DatabaseConnection {
+  readonly #database: DatabaseSync;
+  readonly #statements = new Map<string, { statement: StatementSync; reads: boolean }>();
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+  }
+
+  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    const { statement, reads } = this.#prepare(query.sql);
+    const values = query.parameters as SQLInputValue[];
+    try {
+      if (reads) return { rows: statement.all(...values) as R[] };
+      const { changes, lastInsertRowid } = statement.run(...values);
+      const count = BigInt(changes);
+      return { rows: [], numAffectedRows: count, insertId: BigInt(lastInsertRowid) };
+    } catch (error) {
+      throw violationOf(error);
+    }
+  }
+
+  // oxlint-disable-next-line require-yield -- every result of an embedded database is in memory anyway
+  async *streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
+    throw new Error('rows are not streamed: read a page at a time');
+  }
+
+  #prepare(sql: string): { statement: StatementSync; reads: boolean } {
+    const known = this.#statements.get(sql);
+    if (known !== undefined) return known;
+    if (this.#statements.size >= 500) this.#statements.clear();
+    const statement = this.#database.prepare(sql);
+    const prepared = { statement, reads: statement.columns().length > 0 };
+    this.#statements.set(sql, prepared);
+    return prepared;
+  }
+}
+
+function violationOf(error: unknown): unknown {
+  if (!(error instanceof Error) || !('errcode' in error)) return error;
+  if (uniqueCodes.has(error.errcode)) return new UniqueViolation(error.message, { cause: error });
+  if (error.errcode === foreignKeyCode)
+    return new ReferenceViolation(error.message, { cause: error });
+  return error;
+}
+
+/** Transactions of requests are opened by the engine, not here; only migrations ask the driver for one. */
+class OneConnectionDriver implements Driver {
+  readonly #database: DatabaseSync;
+  readonly #connection: StatementCache;
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+    this.#connection = new StatementCache(database);
+  }
+
+  async init(): Promise<void> {}
+  async acquireConnection(): Promise<DatabaseConnection> {
+    return this.#connection;
+  }
+  async beginTransaction(): Promise<void> {
+    this.#database.exec('BEGIN IMMEDIATE');
+  }
+  async commitTransaction(): Promise<void> {
+    this.#database.exec('COMMIT');
+  }
+  async rollbackTransaction(): Promise<void> {
+    this.#database.exec('ROLLBACK');
+  }
+  async releaseConnection(): Promise<void> {}
+  async destroy(): Promise<void> {}
+}
+
+export const sqliteDialect = (database: DatabaseSync): Dialect => ({
+  createAdapter: () => new TransactionalDdlAdapter(),
+  createDriver: () => new OneConnectionDriver(database),
+  createIntrospector: (db: Kysely<unknown>) => new SqliteIntrospector(db),
+  createQueryCompiler: () => new SqliteQueryCompiler(),
+});

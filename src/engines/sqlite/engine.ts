@@ -1,0 +1,99 @@
+import { DatabaseSync } from 'node:sqlite';
+import { Kysely } from 'kysely';
+import type { Db, Engine, Tx } from '../../kernel/db.ts';
+import { migrateUp } from '../../kernel/migrate.ts';
+import { sqliteDialect } from './dialect.ts';
+
+interface Connection {
+  readonly database: DatabaseSync;
+  readonly kysely: Kysely<unknown>;
+}
+
+interface Job {
+  readonly work: (tx: Tx<unknown>) => Promise<unknown>;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const groupLimit = 128;
+
+/**
+ * SQLite in one file: one writer, readers on connections of their own (WAL), `synchronous=FULL` so that an
+ * acknowledged change survives a power cut. Writers that wait are committed together: one fsync for all of them.
+ * Each keeps a savepoint of its own, so one that fails takes nothing else with it.
+ */
+export function sqliteOpen(path: string): Engine {
+  const writer = connect(path);
+  writer.database.exec('PRAGMA journal_mode=WAL');
+  const idleReaders: Connection[] = [];
+  const queue: Job[] = [];
+  let draining = false;
+  const inMemory = path === ':memory:';
+
+  const drain = async (): Promise<void> => {
+    while (queue.length > 0) await commitGroup(writer, queue.splice(0, groupLimit));
+    draining = false;
+  };
+  const write = <T>(work: (tx: Tx<unknown>) => Promise<T>): Promise<T> =>
+    new Promise<T>((resolve, reject) => {
+      queue.push({ work, resolve: resolve as (value: unknown) => void, reject });
+      if (draining) return;
+      draining = true;
+      // Not at once: requests that were read from their sockets in the same turn join the group.
+      setImmediate(() => void drain());
+    });
+  const read = async <T>(work: (tx: Tx<unknown>) => Promise<T>): Promise<T> => {
+    // A database in memory has one connection: its reads queue with the writes.
+    if (inMemory) return write(work);
+    const reader = idleReaders.pop() ?? connect(path);
+    reader.database.exec('BEGIN');
+    try {
+      return await work(reader.kysely as Tx<unknown>);
+    } finally {
+      reader.database.exec('COMMIT');
+      idleReaders.push(reader);
+    }
+  };
+
+  return {
+    kind: 'sqlite',
+    db: <Tables>() => ({ read, write }) as Db<Tables>,
+    migrate: (service, migrations) => migrateUp(writer.kysely, service, migrations),
+    close: async () => {
+      while (draining) await new Promise((resolve) => setImmediate(resolve));
+      for (const { database } of [...idleReaders, writer]) database.close();
+    },
+  };
+}
+
+function connect(path: string): Connection {
+  const database = new DatabaseSync(path, { timeout: 5_000 });
+  database.exec('PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-8000');
+  return { database, kysely: new Kysely<unknown>({ dialect: sqliteDialect(database) }) };
+}
+
+async function commitGroup({ database, kysely }: Connection, jobs: readonly Job[]): Promise<void> {
+  const settle: (() => void)[] = [];
+  try {
+    database.exec('BEGIN IMMEDIATE');
+    for (const job of jobs) {
+      database.exec('SAVEPOINT job');
+      try {
+        const value = await job.work(kysely as Tx<unknown>);
+        database.exec('RELEASE job');
+        settle.push(() => job.resolve(value));
+      } catch (error) {
+        // A full disk rolls the whole transaction back by itself: then there is no savepoint to return to.
+        if (!database.isTransaction) throw error;
+        database.exec('ROLLBACK TO job; RELEASE job');
+        settle.push(() => job.reject(error));
+      }
+    }
+    database.exec('COMMIT');
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK');
+    for (const job of jobs) job.reject(error);
+    return;
+  }
+  for (const done of settle) done();
+}

@@ -1,0 +1,29 @@
+/** Time as the services see it; tests bring their own. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Resolves after `delayMs`, or at once when the signal is aborted; never rejects. */
+  sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  sleep: (delayMs, signal) =>
+    new Promise((resolve) => {
+      if (signal?.aborted === true) return resolve();
+      const done = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = setTimeout(done, delayMs);
+      signal?.addEventListener('abort', done, { once: true });
+    }),
+};
+
+/** `2013-09-03T04:01:32Z`: the form most OpenStack APIs use. */
+export const isoSeconds = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
+
+/** `2013-09-03T04:01:32.000000Z`: Keystone's form, with six digits. */
+export const isoMicroseconds = (ms: number): string =>
+  `${new Date(ms).toISOString().slice(0, 23)}000Z`;

@@ -1,0 +1,50 @@
+import type { IncomingMessage } from 'node:http';
+import { Failure, invalid } from '../errors.ts';
+
+/** How long a client may send nothing in the middle of a body. */
+const stallMs = 60_000;
+
+/** The bytes of a body as they come; a client that stalls or leaves is a failure, never a short body. */
+export async function* bodyStream(request: IncomingMessage): AsyncIterable<Buffer> {
+  request.setTimeout(stallMs, () => request.destroy(new Error('the client stalled')));
+  try {
+    for await (const chunk of request) yield chunk as Buffer;
+  } catch (cause) {
+    throw invalid('The request body ended before it was complete.', { cause });
+  }
+  if (!request.complete) throw invalid('The request body ended before it was complete.');
+}
+
+export async function bodyBytes(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
+  if (Number(request.headers['content-length'] ?? 0) > limitBytes) throw tooLarge(limitBytes);
+  const chunks: Buffer[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of bodyStream(request)) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > limitBytes) throw tooLarge(limitBytes);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+const tooLarge = (limitBytes: number): Failure =>
+  new Failure('too_large', `The request body is larger than ${limitBytes} bytes.`);
+
+/** Undefined for an empty body. Keys that would reach a prototype are refused. */
+export function jsonParse(bytes: Buffer): unknown {
+  if (bytes.length === 0) return undefined;
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw invalid('The request body is not valid UTF-8.', { cause });
+  }
+  try {
+    return JSON.parse(text, (key, value: unknown) => {
+      if (key === '__proto__') throw new SyntaxError('the key __proto__ is not allowed');
+      return value;
+    });
+  } catch (cause) {
+    throw invalid('The request body is malformed: it is no valid JSON.', { cause });
+  }
+}

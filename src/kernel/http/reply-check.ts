@@ -1,0 +1,20 @@
+import { Compile } from 'typebox/compile';
+import type { Reply, Route } from './endpoint.ts';
+
+/** Throws when an answer is not what its route declares: the published schema would lie. */
+export function replyCheck(route: Route, { status, body }: Reply): void {
+  const schema = route.reply[status];
+  if (schema === undefined)
+    throw new Error(`${route.id} answered ${status}, which it does not declare`);
+  if (schema === null) {
+    if (body !== undefined) throw new Error(`${route.id} declares no body for ${status}`);
+    return;
+  }
+  const wire: unknown = JSON.parse(JSON.stringify(body ?? null));
+  const compiled = Compile(schema);
+  if (compiled.Check(wire)) return;
+  const errors = compiled
+    .Errors(wire)
+    .map(({ instancePath, message }) => `${instancePath} ${message}`);
+  throw new Error(`${route.id} answered other than it declares: ${errors.slice(0, 3).join('; ')}`);
+}
