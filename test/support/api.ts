@@ -96,7 +96,7 @@ export async function apiServe(
           ...headers,
         },
         redirect: 'manual',
-        ...(body !== undefined && { body: isBytes ? (body as BodyInit) : JSON.stringify(body) }),
+        ...(body !== undefined && { body: isBytes ? (body as string) : JSON.stringify(body) }),
       });
       const text = await response.text();
       const isJson = response.headers.get('content-type')?.startsWith('application/json') === true;
