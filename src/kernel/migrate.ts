@@ -7,11 +7,14 @@ export async function migrateUp(
   db: Kysely<unknown>,
   service: string,
   migrations: Migrations,
+  /** PostgreSQL: the schema our tables are in; without it kysely finds those of other schemas. */
+  schema?: string,
 ): Promise<void> {
   const migrator = new Migrator({
     db,
     provider: { getMigrations: async () => ({ ...migrations }) },
     migrationTableName: `migration_${service}`,
+    ...(schema !== undefined && { migrationTableSchema: schema }),
     migrationLockTableName: `migration_lock_${service}`,
   });
   const { error, results } = await migrator.migrateToLatest();

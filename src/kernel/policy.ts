@@ -86,7 +86,8 @@ export class Policy {
 
 /** Recursive descent over oslo.policy's grammar: `or` binds weakest, then `and`, then `not`. */
 export function checkParse(name: string, text: string): Check {
-  const tokens = text.match(/\(|\)|'[^']*':[^\s()]+|[^\s()]+(?:\([^()]*\)s?[^\s()]*)*/g) ?? [];
+  const tokens =
+    text.match(/\(|\)|'[^']*':(?:%\([^()]*\)s|[^\s()])+|(?:%\([^()]*\)s|[^\s()])+/g) ?? [];
   let at = 0;
   const fail = (why: string): never => {
     throw new Error(`policy rule ${name} (${text}): ${why}`);

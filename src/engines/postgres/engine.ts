@@ -45,7 +45,7 @@ export function postgresOpen(url: string, schema: string): Engine {
     db: <Tables>() => ({ read, write }) as Db<Tables>,
     migrate: async (service, migrations) => {
       await pool.query(`CREATE SCHEMA IF NOT EXISTS "${schema}"`);
-      await migrateUp(kysely, service, migrations);
+      await migrateUp(kysely, service, migrations, schema);
     },
     close: () => kysely.destroy(),
   };

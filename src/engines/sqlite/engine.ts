@@ -45,7 +45,7 @@ export function sqliteOpen(path: string): Engine {
   const read = async <T>(work: (tx: Tx<unknown>) => Promise<T>): Promise<T> => {
     // A database in memory has one connection: its reads queue with the writes.
     if (inMemory) return write(work);
-    const reader = idleReaders.pop() ?? connect(path);
+    const reader = idleReaders.pop() ?? connectReader(path);
     reader.database.exec('BEGIN');
     try {
       return await work(reader.kysely as Tx<unknown>);
@@ -70,6 +70,12 @@ function connect(path: string): Connection {
   const database = new DatabaseSync(path, { timeout: 5_000 });
   database.exec('PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-8000');
   return { database, kysely: new Kysely<unknown>({ dialect: sqliteDialect(database) }) };
+}
+
+function connectReader(path: string): Connection {
+  const connection = connect(path);
+  connection.database.exec('PRAGMA query_only=ON');
+  return connection;
 }
 
 async function commitGroup({ database, kysely }: Connection, jobs: readonly Job[]): Promise<void> {

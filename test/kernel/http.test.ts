@@ -1,0 +1,208 @@
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { test } from 'node:test';
+import { Type } from 'typebox';
+import type { Api } from '../../src/kernel/http/api.ts';
+import { byVersion, endpointsOf } from '../../src/kernel/http/endpoint.ts';
+import { version } from '../../src/kernel/version.ts';
+import { apiServe, memberOf } from '../support/api.ts';
+
+const endpoint = endpointsOf<null>();
+const Name = Type.Object({ name: Type.String({ maxLength: 5 }) }, { additionalProperties: false });
+const NameAndAge = Type.Object(
+  { name: Type.String(), age: Type.Optional(Type.Integer()) },
+  { additionalProperties: false },
+);
+const Empty = Type.Object({}, { additionalProperties: true });
+
+const api: Api<null> = {
+  name: 'things',
+  mounts: ['/things', ''],
+  world: null,
+  microversions: {
+    serviceType: 'thing',
+    legacyHeader: 'x-thing-version',
+    min: version('2.1'),
+    max: version('2.10'),
+    applies: (path) => path.startsWith('/v2'),
+  },
+  failureReply: (failure, { isBug }) => ({
+    status: isBug
+      ? 500
+      : ((
+          {
+            not_found: 404,
+            forbidden: 403,
+            unauthenticated: 401,
+            not_acceptable: 406,
+            method_not_allowed: 405,
+            unsupported_media: 415,
+            too_large: 413,
+          } as Record<string, number>
+        )[failure.kind] ?? 400),
+    body: { error: failure.message },
+  }),
+  endpoints: [
+    endpoint(
+      { id: 'root', method: 'GET', path: '/', rule: null, auth: 'none', reply: { 200: Empty } },
+      () => ({ status: 200, body: {} }),
+    ),
+    endpoint(
+      {
+        id: 'create',
+        method: 'POST',
+        path: '/v2/things',
+        rule: 'create',
+        body: byVersion(['2.1', Name], ['2.9', NameAndAge]),
+        reply: { 201: Empty },
+      },
+      (context, { body }) => {
+        context.authorize('create');
+        return { status: 201, body };
+      },
+    ),
+    endpoint(
+      {
+        id: 'newer',
+        method: 'GET',
+        path: '/v2/newer',
+        rule: null,
+        since: '2.5',
+        until: '2.9',
+        reply: { 200: Empty },
+      },
+      () => ({ status: 200, body: {} }),
+    ),
+    endpoint(
+      {
+        id: 'stop',
+        method: 'POST',
+        path: '/v2/things/:id/action',
+        action: 'stop',
+        rule: null,
+        reply: { 202: null },
+      },
+      () => ({ status: 202 }),
+    ),
+    endpoint(
+      {
+        id: 'start',
+        method: 'POST',
+        path: '/v2/things/:id/action',
+        action: 'start',
+        rule: null,
+        reply: { 202: null },
+      },
+      () => ({ status: 202 }),
+    ),
+    endpoint(
+      {
+        id: 'forgetful',
+        method: 'GET',
+        path: '/v2/forgetful',
+        rule: 'create',
+        reply: { 200: Empty },
+      },
+      () => ({ status: 200, body: {} }),
+    ),
+    endpoint(
+      { id: 'liar', method: 'GET', path: '/v2/liar', rule: null, reply: { 200: Name } },
+      () => ({ status: 200, body: { name: 7 } }),
+    ),
+  ],
+};
+const policies = { create: { check: 'role:admin', description: '' } };
+
+test('the API answers as its routes say', async (t) => {
+  await using server = await apiServe([api as unknown as Api<never>], policies, {
+    admin: memberOf('a', ['admin']),
+    reader: memberOf('b', ['reader']),
+  });
+  const at = (text: string): Record<string, string> => ({
+    'OpenStack-API-Version': `thing ${text}`,
+  });
+
+  await t.test('discovery needs no token, everything else does', async () => {
+    assert.equal((await server.call('GET', '/things', { as: null })).status, 200);
+    assert.equal((await server.call('GET', '/v2/newer', { as: null })).status, 401);
+    assert.equal((await server.call('GET', '/v2/none', { as: null })).status, 401);
+    assert.equal((await server.call('GET', '/v2/none')).status, 404);
+  });
+  await t.test('a policy refusal is 403 and audited', async () => {
+    const refused = await server.call('POST', '/v2/things', { as: 'reader', body: { name: 'x' } });
+    assert.equal(refused.status, 403);
+    const event = server.events.at(-1);
+    assert.deepEqual(
+      [event?.outcome, event?.reason?.reasonCode, event?.initiator.name],
+      ['failure', '403', 'member-b'],
+    );
+  });
+  await t.test('bodies are held against the schema of the version asked for', async () => {
+    const body = { name: 'x', age: 3 };
+    assert.equal((await server.call('POST', '/v2/things', { body })).status, 400);
+    assert.equal(
+      (await server.call('POST', '/v2/things', { body, headers: at('2.9') })).status,
+      201,
+    );
+    assert.equal((await server.call('POST', '/v2/things', { body: '{"name"' })).status, 400);
+    assert.equal(
+      (await server.call('POST', '/v2/things', { body: '{"__proto__":1}' })).status,
+      400,
+    );
+    assert.equal(
+      (await server.call('POST', '/v2/things', { body: new Uint8Array([0xff, 0xfe]) })).status,
+      400,
+    );
+    assert.equal(
+      (await server.call('POST', '/v2/things', { body: 'x'.repeat(2 << 20) })).status,
+      413,
+    );
+    assert.equal(
+      (
+        await server.call('POST', '/v2/things', {
+          body: '{}',
+          headers: { 'Content-Type': 'text/html' },
+        })
+      ).status,
+      415,
+    );
+  });
+  await t.test('versions: both headers in, both out, on errors too', async () => {
+    const newest = await server.call('GET', '/v2/newer', { headers: at('2.9') });
+    assert.equal(newest.headers.get('openstack-api-version'), 'thing 2.9');
+    assert.equal(newest.headers.get('x-thing-version'), '2.9');
+    assert.equal((await server.call('GET', '/v2/newer')).status, 404);
+    assert.equal((await server.call('GET', '/v2/newer', { headers: at('2.10') })).status, 404);
+    assert.equal(
+      (await server.call('GET', '/v2/newer', { headers: { 'X-Thing-Version': '2.6' } })).status,
+      200,
+    );
+    const over = await server.call('GET', '/v2/newer', { headers: at('2.11') });
+    assert.equal(over.status, 406);
+    assert.ok(over.headers.has('openstack-api-version'));
+    assert.equal((await server.call('GET', '/v2/newer', { headers: at('two') })).status, 400);
+  });
+  await t.test('the key of the body chooses the action', async () => {
+    const act = (body: unknown) => server.call('POST', '/v2/things/7/action', { body });
+    assert.equal((await act({ start: null })).status, 202);
+    assert.equal((await act({ dance: null })).status, 400);
+    assert.equal((await act({ start: null, stop: null })).status, 400);
+  });
+  await t.test('a wrong method is 405 with Allow', async () => {
+    const answer = await server.call('DELETE', '/v2/newer');
+    assert.deepEqual([answer.status, answer.headers.get('allow')], [405, 'GET']);
+  });
+  await t.test(
+    'an endpoint that forgets its rule or lies about its reply is a bug, not an answer',
+    async () => {
+      assert.equal((await server.call('GET', '/v2/forgetful')).status, 500);
+      assert.equal((await server.call('GET', '/v2/liar')).status, 500);
+    },
+  );
+  await t.test('garbage on the socket ends the connection, not the server', async () => {
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+    socket.end('\u0000\u0001 nonsense\r\n\r\n');
+    await new Promise((resolve) => socket.resume().on('close', resolve));
+    assert.equal((await server.call('GET', '/')).status, 200);
+  });
+});
