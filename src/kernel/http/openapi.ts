@@ -34,7 +34,7 @@ function operationOf(routes: readonly Route[]): Json {
     ...(first.summary !== undefined && { summary: first.summary }),
     ...(first.auth !== 'none' && { security: [{ token: [] }] }),
     'x-policy': routes.map(({ rule }) => rule),
-    ...(versionsOf(routes) ?? {}),
+    ...versionsOf(routes),
     parameters: [
       ...names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } })),
       ...(first.query ?? []).map((name) => ({ name, in: 'query', schema: { type: 'string' } })),
