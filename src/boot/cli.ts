@@ -1,0 +1,53 @@
+import { ConfigError } from '../kernel/config.ts';
+import { causesOf } from '../kernel/errors.ts';
+import { commandParse, exitCodes, isSet, UserError, type Command } from './command.ts';
+
+/** Each command is loaded when it is asked for: `status` shall not wait for what `control` needs. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  up: async () => (await import('./commands/up.ts')).upCommand,
+  down: async () => (await import('./commands/down.ts')).downCommand,
+  agent: async () => (await import('./commands/agent.ts')).agentCommand,
+  control: async () => (await import('./commands/control.ts')).controlCommand,
+};
+
+const help = `welkin - a private cloud on this machine
+
+  welkin up            start the cloud, or find it running
+  welkin down          stop it; guests run on (--guests: stop them too, --purge: remove everything)
+
+  welkin agent         the program on each host        (started by up)
+  welkin control       the program that serves the APIs (started by up)
+
+Every command explains itself: welkin up --help`;
+
+/** Runs the command line and resolves to the exit code. */
+export async function cliRun(words: readonly string[]): Promise<number> {
+  const [name = '--help', ...rest] = words;
+  if (name === '--help' || name === '-h' || name === 'help') {
+    console.log(help);
+    return exitCodes.ok;
+  }
+  try {
+    const load = commands[name];
+    if (load === undefined)
+      throw new UserError(`there is no command "${name}"; see welkin --help`, exitCodes.usage);
+    const command = await load();
+    const input = commandParse(command, rest);
+    if (isSet(input, 'help')) {
+      console.log(command.usage);
+      return exitCodes.ok;
+    }
+    return await command.run(input);
+  } catch (error) {
+    return errorPrint(error);
+  }
+}
+
+function errorPrint(error: unknown): number {
+  if (error instanceof UserError || error instanceof ConfigError) {
+    console.error(`welkin: ${error.message}`);
+    return error instanceof UserError ? error.exitCode : exitCodes.usage;
+  }
+  console.error(`welkin: this is a bug: ${causesOf(error).join('\ncaused by: ')}`);
+  return exitCodes.failed;
+}

@@ -1,0 +1,48 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { textOf, UserError, type CommandInput } from './command.ts';
+import { configurationRead, type Configuration } from './configuration.ts';
+import { layoutOf, type Layout } from './layout.ts';
+import { runningRead, type Running } from './running.ts';
+
+/** One cloud of this machine: where it lives and how it is set up. */
+export interface Cloud {
+  readonly layout: Layout;
+  readonly configuration: Configuration;
+}
+
+export const stateDirOf = (input: CommandInput): string =>
+  resolve(textOf(input, 'state-dir') ?? '/var/lib/welkin');
+
+/** As the files and the command line want it; the running cloud may still have older settings. */
+export function cloudWanted(input: CommandInput): Cloud {
+  const stateDir = stateDirOf(input);
+  const given = textOf(input, 'config');
+  const candidates = given === undefined ? [join(stateDir, 'welkin.toml'), 'welkin.toml'] : [given];
+  const path = given ?? candidates.find((candidate) => existsSync(candidate)) ?? null;
+  return {
+    layout: layoutOf(stateDir),
+    configuration: configurationRead(path, textOf(input, 'listen')),
+  };
+}
+
+/** As it was last started; null when this state directory has never seen a start. */
+export function cloudStarted(stateDir: string): Cloud | null {
+  const layout = layoutOf(stateDir);
+  if (!existsSync(layout.configurationFile)) return null;
+  const configuration = JSON.parse(readFileSync(layout.configurationFile, 'utf8')) as Configuration;
+  return { layout, configuration };
+}
+
+/** For commands that need a cloud that was started. */
+export function cloudStartedOrFail(stateDir: string): Cloud {
+  const cloud = cloudStarted(stateDir);
+  if (cloud !== null) return cloud;
+  throw new UserError(
+    `there is no cloud in ${stateDir}; start one with: welkin up --state-dir ${stateDir}`,
+    3,
+  );
+}
+
+export const supervisorRunning = (layout: Layout): Running | null =>
+  runningRead(layout.supervisorFile);

@@ -1,0 +1,295 @@
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { Type, type Static } from 'typebox';
+import { configParse, type ConfigFile } from '../kernel/config.ts';
+import { logLevels, type LogLevel } from '../kernel/log.ts';
+import { UserError } from './command.ts';
+import {
+  addressNumber,
+  cidrParse,
+  isLoopback,
+  isWildcard,
+  listenParse,
+  listenText,
+  ownAddresses,
+  type Listen,
+} from './addresses.ts';
+
+const IPv4 = '(?:\\d{1,3}\\.){3}\\d{1,3}';
+
+/** Every key of `welkin.toml`; the table in docs/operating.md is made from this. */
+export const ConfigurationSchema = Type.Object(
+  {
+    listen: Type.String({
+      default: '127.0.0.1:5000',
+      description:
+        'Where the API listens. An address that is not loopback is served over TLS only.',
+      allowed: 'HOST:PORT, such as "127.0.0.1:5000" or "[::]:5000"',
+    }),
+    public_url: Type.String({
+      default: '',
+      pattern: '^(https?://[^/\\s]+)?$',
+      description:
+        'The address of the API that the service catalog names. Empty: made from `listen`.',
+      allowed: 'empty, or http(s)://HOST:PORT without a path',
+    }),
+    region: Type.String({
+      default: 'RegionOne',
+      pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$',
+      description: 'Name of the region in the service catalog.',
+      allowed: 'up to 64 letters, digits, ".", "_" and "-"',
+    }),
+    demo: Type.Boolean({
+      default: true,
+      description: 'Make a project `demo` with a user, a network and a router at the first start.',
+    }),
+    policy_file: Type.String({
+      default: '',
+      description:
+        'File with access rules (`"compute:get": "role:reader"`) that replace the built-in ones.',
+      allowed: 'empty, or the absolute path of a YAML or JSON file',
+      pattern: '^(/.*)?$',
+    }),
+    external: Type.Object(
+      {
+        name: Type.String({
+          default: 'public',
+          minLength: 1,
+          maxLength: 255,
+          description: 'Name of the external network made at the first start.',
+        }),
+        cidr: Type.String({
+          default: '172.24.4.0/24',
+          pattern: `^${IPv4}/\\d{1,2}$`,
+          description: 'Its range. Two clouds on one machine need two ranges.',
+          allowed: 'an IPv4 range such as "172.24.4.0/24"',
+        }),
+        host_address: Type.String({
+          default: '',
+          pattern: `^(${IPv4})?$`,
+          description:
+            'Address of this machine in it, the gateway of routers. Empty: the first of the range.',
+          allowed: 'empty, or an IPv4 address inside `external.cidr`',
+        }),
+        allocation: Type.String({
+          default: '',
+          pattern: `^(${IPv4}-${IPv4})?$`,
+          description: 'Addresses for routers and floating IPs. Empty: all but the host address.',
+          allowed:
+            'empty, or FIRST-LAST inside `external.cidr`, such as "172.24.4.10-172.24.4.250"',
+        }),
+      },
+      { additionalProperties: false, default: {}, description: 'The external network.' },
+    ),
+    capacity: Type.Object(
+      {
+        cpu_ratio: ratio(4, 'Virtual CPUs promised for each CPU of the host.'),
+        ram_ratio: ratio(1, 'Memory promised for each MiB of the host.'),
+        disk_ratio: ratio(1, 'Disk promised for each GiB of the host.'),
+      },
+      { additionalProperties: false, default: {}, description: 'How far a host is oversold.' },
+    ),
+    hypervisor: Type.Object(
+      {
+        accel: Type.Union([Type.Literal('auto'), Type.Literal('kvm'), Type.Literal('tcg')], {
+          default: 'auto',
+          description: '`auto` uses KVM where a probe guest really runs, else emulation.',
+        }),
+        tb_size_mib: Type.Integer({
+          default: 32,
+          minimum: 8,
+          maximum: 1024,
+          description:
+            'Translation cache of an emulated guest: more is faster and costs memory per guest.',
+        }),
+      },
+      { additionalProperties: false, default: {}, description: 'How guests run.' },
+    ),
+    dns: Type.Object(
+      {
+        servers: Type.Array(
+          Type.String({ pattern: '^[0-9a-fA-F.:]+$', allowed: 'an IP address' }),
+          {
+            default: [],
+            description: 'Resolvers that answer for guests. Empty: those of /etc/resolv.conf.',
+          },
+        ),
+      },
+      { additionalProperties: false, default: {}, description: 'Names outside the cloud.' },
+    ),
+    password: Type.Object(
+      {
+        memory_kib: Type.Integer({
+          default: 19_456,
+          minimum: 8,
+          maximum: 1_048_576,
+          description: 'Memory of one argon2id hash.',
+        }),
+        passes: Type.Integer({ default: 2, minimum: 1, maximum: 100, description: 'Its passes.' }),
+        parallelism: Type.Integer({
+          default: 1,
+          minimum: 1,
+          maximum: 16,
+          description: 'Its lanes.',
+        }),
+      },
+      { additionalProperties: false, default: {}, description: 'How passwords are hashed.' },
+    ),
+    token: Type.Object(
+      {
+        life_sec: Type.Integer({
+          default: 3600,
+          minimum: 60,
+          maximum: 31_536_000,
+          description: 'How long a token is valid.',
+        }),
+      },
+      { additionalProperties: false, default: {}, description: 'Tokens.' },
+    ),
+    log: Type.Object(
+      {
+        level: Type.Union(
+          logLevels.map((level) => Type.Literal(level)),
+          { default: 'info', description: 'What is written to the logs.' },
+        ),
+      },
+      { additionalProperties: false, default: {}, description: 'Logs.' },
+    ),
+    database: Type.Object(
+      {
+        url: Type.String({
+          default: 'sqlite',
+          pattern: '^(sqlite|postgres(ql)?://.+)$',
+          description:
+            'Where the cloud keeps its records. `sqlite` is a file in the state directory.',
+          allowed: '"sqlite" or "postgres://USER:PASSWORD@HOST:PORT/DATABASE"',
+        }),
+      },
+      { additionalProperties: false, default: {}, description: 'The database.' },
+    ),
+  },
+  { additionalProperties: false },
+);
+
+function ratio(value: number, description: string) {
+  return Type.Number({ default: value, minimum: 0.1, maximum: 64, description });
+}
+
+/** `welkin.toml` and the command line, checked, with every default filled in. */
+export interface Configuration {
+  readonly listen: Listen;
+  /** TLS whenever the address can be reached from another machine. */
+  readonly tls: boolean;
+  /** Without a slash at the end. */
+  readonly publicUrl: string;
+  readonly region: string;
+  readonly demo: boolean;
+  readonly policyFile: string | null;
+  readonly external: {
+    readonly name: string;
+    readonly cidr: string;
+    readonly hostAddress: string;
+    readonly allocationFirst: string;
+    readonly allocationLast: string;
+  };
+  readonly capacity: {
+    readonly cpuRatio: number;
+    readonly ramRatio: number;
+    readonly diskRatio: number;
+  };
+  readonly hypervisor: { readonly accel: 'auto' | 'kvm' | 'tcg'; readonly tbSizeMib: number };
+  /** Empty: those of the machine. */
+  readonly dnsServers: readonly string[];
+  readonly password: {
+    readonly memoryKib: number;
+    readonly passes: number;
+    readonly parallelism: number;
+  };
+  readonly tokenLifeSec: number;
+  readonly logLevel: LogLevel;
+  /** Null: SQLite in the state directory. */
+  readonly databaseUrl: string | null;
+}
+
+type Raw = Static<typeof ConfigurationSchema>;
+
+/** Reads a file (null: none, all defaults); `listen` from the command line comes before the file's. */
+export function configurationRead(path: string | null, listen?: string): Configuration {
+  const text = path === null ? '' : fileRead(path);
+  const file = configParse(ConfigurationSchema, text, path ?? 'welkin.toml');
+  const raw = file.value;
+  const address = listenOf(file, listen);
+  const tls = !isLoopback(address.host);
+  return {
+    listen: address,
+    tls,
+    publicUrl: raw.public_url === '' ? urlOf(address, tls) : raw.public_url,
+    region: raw.region,
+    demo: raw.demo,
+    policyFile: raw.policy_file === '' ? null : raw.policy_file,
+    external: externalOf(file),
+    capacity: {
+      cpuRatio: raw.capacity.cpu_ratio,
+      ramRatio: raw.capacity.ram_ratio,
+      diskRatio: raw.capacity.disk_ratio,
+    },
+    hypervisor: { accel: raw.hypervisor.accel, tbSizeMib: raw.hypervisor.tb_size_mib },
+    dnsServers: raw.dns.servers,
+    password: {
+      memoryKib: raw.password.memory_kib,
+      passes: raw.password.passes,
+      parallelism: raw.password.parallelism,
+    },
+    tokenLifeSec: raw.token.life_sec,
+    logLevel: raw.log.level,
+    databaseUrl: raw.database.url === 'sqlite' ? null : raw.database.url,
+  };
+}
+
+function fileRead(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new UserError(`cannot read the configuration ${path} (${code})`);
+  }
+}
+
+function listenOf(file: ConfigFile<Raw>, fromCommandLine: string | undefined): Listen {
+  const text = fromCommandLine ?? file.value.listen;
+  const listen = listenParse(text);
+  if (listen !== null) return listen;
+  const message = `${JSON.stringify(text)} is not allowed; it must be HOST:PORT, such as "127.0.0.1:5000" or "[::]:5000"`;
+  if (fromCommandLine !== undefined) throw new UserError(`--listen: ${message}`);
+  throw file.refuse('listen', message);
+}
+
+/** A wildcard address is no address that a client can use: the machine's first stands for it. */
+function urlOf({ host, port }: Listen, tls: boolean): string {
+  const name = isWildcard(host) ? (ownAddresses()[0] ?? hostname()) : host;
+  return `${tls ? 'https' : 'http'}://${listenText({ host: name, port })}`;
+}
+
+function externalOf(file: ConfigFile<Raw>): Configuration['external'] {
+  const { name, cidr, host_address, allocation } = file.value.external;
+  const range = cidrParse(cidr);
+  if (range === null)
+    throw file.refuse(
+      'external.cidr',
+      `"${cidr}" is not a range: give its first address and a length up to 29`,
+    );
+  const inside = (address: string): boolean => {
+    const number = addressNumber(address);
+    return number !== null && number > range.first && number < range.last;
+  };
+  const hostAddress = host_address === '' ? range.address(range.first + 1) : host_address;
+  if (!inside(hostAddress))
+    throw file.refuse('external.host_address', `"${hostAddress}" is not an address inside ${cidr}`);
+  const [first = '', last = ''] =
+    allocation === ''
+      ? [range.address(range.first + 2), range.address(range.last - 1)]
+      : allocation.split('-');
+  if (!inside(first) || !inside(last) || (addressNumber(first) ?? 0) > (addressNumber(last) ?? 0))
+    throw file.refuse('external.allocation', `"${first}-${last}" is not FIRST-LAST inside ${cidr}`);
+  return { name, cidr, hostAddress, allocationFirst: first, allocationLast: last };
+}

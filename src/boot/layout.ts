@@ -1,0 +1,60 @@
+import { join } from 'node:path';
+
+/**
+ * Control and guests run under numbers that no account of the machine uses, so nothing has to be added to
+ * /etc/passwd and nothing of another program is shared with them.
+ */
+export const controlUid = 60_901;
+export const guestUid = 60_902;
+
+/**
+ * Where everything of one cloud lies. The folder itself and `run` can be passed through but not listed by others
+ * (control and guests must reach their own folders); every other folder belongs to the one account that needs it.
+ */
+export interface Layout {
+  readonly stateDir: string;
+  /** Locks, pid files, the agent's socket and the configuration in force. */
+  readonly runDir: string;
+  readonly logDir: string;
+  /** Control's own: databases, images, secrets it rotates. */
+  readonly controlDir: string;
+  /** The agent's own: documents, disks, sockets of guests. */
+  readonly agentDir: string;
+  readonly agentSocket: string;
+  readonly adminPasswordFile: string;
+  readonly demoPasswordFile: string;
+  readonly tokenKeyDir: string;
+  readonly caKey: string;
+  readonly caCertificate: string;
+  readonly serverKey: string;
+  readonly serverCertificate: string;
+  readonly cloudsFile: string;
+  readonly openrcFile: string;
+  readonly configurationFile: string;
+  readonly supervisorFile: string;
+  readonly supervisorLock: string;
+}
+
+export function layoutOf(stateDir: string): Layout {
+  const at = (...parts: string[]): string => join(stateDir, ...parts);
+  return {
+    stateDir,
+    runDir: at('run'),
+    logDir: at('log'),
+    controlDir: at('control'),
+    agentDir: at('agent'),
+    agentSocket: at('run', 'agent.sock'),
+    adminPasswordFile: at('control', 'secrets', 'admin-password'),
+    demoPasswordFile: at('control', 'secrets', 'demo-password'),
+    tokenKeyDir: at('control', 'secrets', 'token-keys'),
+    caKey: at('tls', 'ca.key'),
+    caCertificate: at('tls', 'ca.crt'),
+    serverKey: at('control', 'secrets', 'server.key'),
+    serverCertificate: at('control', 'secrets', 'server.crt'),
+    cloudsFile: at('clouds.yaml'),
+    openrcFile: at('openrc'),
+    configurationFile: at('run', 'configuration.json'),
+    supervisorFile: at('run', 'supervisor.json'),
+    supervisorLock: at('run', 'supervisor.lock'),
+  };
+}

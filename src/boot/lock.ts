@@ -1,0 +1,37 @@
+import { existsSync } from 'node:fs';
+
+const flock = '/usr/bin/flock';
+const heldIn = 'WELKIN_LOCK';
+
+/** Exit code of a program that found its lock taken. */
+export const lockTaken = 75;
+
+/**
+ * Command line that runs a program under an exclusive lock. `flock` opens the file, locks it and becomes the program;
+ * Node closes inherited files in its own children, so the kernel gives the lock up when exactly this process ends,
+ * however it ends. Its pid is that of the started process.
+ */
+export function lockedArgv(path: string, argv: readonly string[]): readonly [string, ...string[]] {
+  return [flock, '--nonblock', '--no-fork', '-E', String(lockTaken), path, ...argv];
+}
+
+/** What `lockHold` looks for in the environment of a program started by `lockedArgv`. */
+export const lockedEnvironment = (path: string): Readonly<Record<string, string>> => ({
+  [heldIn]: path,
+});
+
+/**
+ * Holds the lock for the rest of the life of this process. A process cannot lock a file for itself in Node, so it is
+ * replaced by the same program under `flock`, with the same pid.
+ */
+export function lockHold(path: string): void {
+  if (process.env[heldIn] === path) return;
+  if (!existsSync(flock)) throw new Error(`${flock} is missing (Debian package util-linux)`);
+  const [file, ...words] = lockedArgv(path, [
+    process.execPath,
+    ...process.execArgv,
+    ...process.argv.slice(1),
+  ]);
+  process.execve?.(file, ['flock', ...words], { ...process.env, ...lockedEnvironment(path) });
+  throw new Error('this system cannot replace a running program');
+}

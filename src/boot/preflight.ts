@@ -1,0 +1,95 @@
+import { existsSync, statfsSync, statSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { dirname } from 'node:path';
+import { addressNumber, cidrParse, listenText, rangesMeet, type Listen } from './addresses.ts';
+import { cloudStarted, type Cloud } from './cloud.ts';
+import { UserError } from './command.ts';
+import { portHolder } from './port-holder.ts';
+
+const freeMibMin = 512;
+
+/** Everything that can be known to fail before anything is made. Throws one message for the first that does. */
+export async function preflight({ layout, configuration }: Cloud): Promise<void> {
+  rootCheck();
+  pathCheck(layout.stateDir);
+  spaceCheck(layout.stateDir);
+  rangeCheck({ layout, configuration });
+  await portCheck(configuration.listen);
+}
+
+export function rootCheck(): void {
+  if (process.getuid?.() === 0) return;
+  throw new UserError(
+    'this needs root, because it makes network interfaces and starts guests; try it with sudo',
+  );
+}
+
+/** Control and guests are not root and have to reach their folders. */
+function pathCheck(stateDir: string): void {
+  for (let folder = dirname(stateDir); folder !== dirname(folder); folder = dirname(folder)) {
+    if (!existsSync(folder) || (statSync(folder).mode & 0o001) !== 0) continue;
+    throw new UserError(
+      `the state directory ${stateDir} lies in ${folder}, which only its owner may enter, but control and guests ` +
+        `run as other users; choose another --state-dir, or: chmod o+x ${folder}`,
+    );
+  }
+}
+
+function spaceCheck(stateDir: string): void {
+  let folder = stateDir;
+  while (!existsSync(folder)) folder = dirname(folder);
+  const { bavail, bsize, ffree, files } = statfsSync(folder);
+  const freeMib = Math.floor((bavail * bsize) / 2 ** 20);
+  if (freeMib < freeMibMin)
+    throw new UserError(
+      `only ${freeMib} MiB are free on the disk of ${folder}, at least ${freeMibMin} MiB are needed; ` +
+        'make room or choose another --state-dir',
+    );
+  if (files > 0 && ffree < 1000)
+    throw new UserError(`the disk of ${folder} has no room for more files (${ffree} inodes left)`);
+}
+
+/** At the first start nothing of this cloud exists, so whoever has an address in its external range is another. */
+function rangeCheck({ layout, configuration }: Cloud): void {
+  if (cloudStarted(layout.stateDir) !== null) return;
+  const { cidr } = configuration.external;
+  const wanted = cidrParse(cidr);
+  for (const [name, addresses] of Object.entries(networkInterfaces())) {
+    for (const { address, netmask, family } of addresses ?? []) {
+      if (family !== 'IPv4' || wanted === null) continue;
+      const own = addressNumber(address) ?? 0;
+      const size = 2 ** 32 - (addressNumber(netmask) ?? 0);
+      const first = own - (own % size);
+      if (!rangesMeet(wanted, { ...wanted, first, last: first + size - 1 })) continue;
+      throw new UserError(
+        `the external range ${cidr} meets ${address} on ${name} of this machine; ` +
+          'give this cloud another in welkin.toml: [external] cidr = "172.24.5.0/24"',
+      );
+    }
+  }
+}
+
+async function portCheck(listen: Listen): Promise<void> {
+  const code = await listenTry(listen);
+  if (code === null) return;
+  const place = listenText(listen);
+  if (code === 'EADDRINUSE')
+    throw new UserError(
+      `${place} is taken by ${portHolder(listen.port) ?? 'another program'}; stop it or choose another --listen HOST:PORT`,
+    );
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+    throw new UserError(
+      `${place} is not an address of this machine; choose another --listen HOST:PORT`,
+    );
+  throw new UserError(`cannot listen on ${place} (${code})`);
+}
+
+/** The code of the error that binding gives; null when the port is free. */
+function listenTry({ host, port }: Listen): Promise<string | null> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(null)));
+  });
+}

@@ -1,0 +1,155 @@
+import { join } from 'node:path';
+import { systemClock } from '../kernel/clock.ts';
+import type { Log } from '../kernel/log.ts';
+import { apiProbe } from './api-probe.ts';
+import type { Cloud } from './cloud.ts';
+import { UserError } from './command.ts';
+import { credentialsEnsure } from './credentials.ts';
+import { fileWrite, folderEnsure } from './files.ts';
+import { controlUid, type Layout } from './layout.ts';
+import { logFileRotate, logFileTail } from './log-file.ts';
+import { runningForget, runningOf, runningRecord } from './running.ts';
+import { secretsEnsure } from './secrets.ts';
+import { unitBackOff, unitRun, type Unit, type UnitEvent } from './unit.ts';
+
+/** What `up` shows while the cloud comes up. */
+export type Stage = 'keys' | 'agent' | 'control' | 'apis';
+export type Progress =
+  | { readonly kind: 'stage'; readonly stage: Stage }
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'failed'; readonly message: string };
+
+export interface SupervisorOptions {
+  readonly cloud: Cloud;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  readonly progress: (progress: Progress) => void;
+}
+
+/** A program that ends this often before the cloud was ever up will not come up. */
+const endsMax = 3;
+const startLimitMs = 300_000;
+const rotateMs = 10_000;
+
+/** Runs the cloud until the signal is aborted. Throws a UserError when it does not come up. */
+export async function supervisorRun(options: SupervisorOptions): Promise<void> {
+  const { cloud, log, signal, progress } = options;
+  progress({ kind: 'stage', stage: 'keys' });
+  stateEnsure(cloud);
+  const own = runningOf(process.pid);
+  if (own !== null) runningRecord(cloud.layout.supervisorFile, own);
+  const stop = new AbortController();
+  signal.addEventListener('abort', () => stop.abort(), { once: true });
+  if (signal.aborted) stop.abort();
+  const starting = startWatch(log);
+  const units = unitsOf(cloud.layout).map((unit) => unitKeep(unit, stop.signal, starting.report));
+  try {
+    await cameUp(options, starting);
+    if (!signal.aborted) progress({ kind: 'ready' });
+    while (!signal.aborted) {
+      await systemClock.sleep(rotateMs, signal);
+      for (const { logFile } of unitsOf(cloud.layout)) logFileRotate(logFile);
+      logFileRotate(join(cloud.layout.logDir, 'supervisor.log'));
+    }
+  } finally {
+    stop.abort();
+    await Promise.all(units);
+    runningForget(cloud.layout.supervisorFile);
+  }
+}
+
+/** Folders, keys and credentials; whatever is there stays. */
+export function stateEnsure({ layout, configuration }: Cloud): void {
+  folderEnsure(layout.stateDir, { mode: 0o711 });
+  folderEnsure(layout.runDir, { mode: 0o711 });
+  folderEnsure(layout.logDir, { mode: 0o700 });
+  folderEnsure(layout.agentDir, { mode: 0o711 });
+  folderEnsure(join(layout.stateDir, 'tls'), { mode: 0o711 });
+  folderEnsure(layout.controlDir, { mode: 0o700, uid: controlUid });
+  folderEnsure(join(layout.controlDir, 'secrets'), { mode: 0o700, uid: controlUid });
+  secretsEnsure(layout, configuration);
+  credentialsEnsure(layout, configuration);
+  const text = `${JSON.stringify(configuration, null, 2)}\n`;
+  fileWrite(layout.configurationFile, text, { mode: 0o600 });
+}
+
+const unitsOf = (layout: Layout): readonly Unit[] =>
+  (['agent', 'control'] as const).map((name) => ({
+    name,
+    argv: [process.execPath, programPath, name, '--state-dir', layout.stateDir],
+    logFile: join(layout.logDir, `${name}.log`),
+    lockFile: join(layout.runDir, `${name}.lock`),
+    recordFile: join(layout.runDir, `${name}.json`),
+    graceMs: 20_000,
+  }));
+
+const programPath = join(import.meta.dirname, '..', 'main.ts');
+
+const unitKeep = (
+  unit: Unit,
+  signal: AbortSignal,
+  report: (event: UnitEvent) => void,
+): Promise<void> => unitRun(unit, { clock: systemClock, backOff: unitBackOff, signal, report });
+
+interface StartWatch {
+  readonly report: (event: UnitEvent) => void;
+  readonly isReady: (unit: string) => boolean;
+  /** The unit that will not come up and why. */
+  readonly hopeless: () => { readonly unit: string; readonly reason: string } | null;
+}
+
+function startWatch(log: Log): StartWatch {
+  const ready = new Set<string>();
+  let hopeless: { unit: string; reason: string } | null = null;
+  return {
+    isReady: (unit) => ready.has(unit),
+    hopeless: () => hopeless,
+    report: (event) => {
+      const { kind, unit, ...fields } = event;
+      log[kind === 'ended' ? 'warning' : 'info'](`${unit} ${kind}`, fields);
+      if (kind === 'ready') ready.add(unit);
+      if (event.kind === 'ended' && event.count >= endsMax && !ready.has(unit))
+        hopeless = { unit, reason: event.reason };
+    },
+  };
+}
+
+/** Resolves when agent, control and every API are there, or the signal is aborted. */
+async function cameUp(options: SupervisorOptions, starting: StartWatch): Promise<void> {
+  const { cloud, signal, progress } = options;
+  const limit = systemClock.now() + startLimitMs;
+  const pollMs = 25;
+  let stage: Stage = 'keys';
+  let waitingFor = '';
+  while (!signal.aborted) {
+    const next = nextStage(starting);
+    if (next !== stage) progress({ kind: 'stage', stage: next });
+    stage = next;
+    if (stage === 'apis') {
+      const silent = (await apiProbe(cloud)).filter(({ isUp }) => !isUp);
+      if (silent.length === 0) return;
+      waitingFor = silent.map(({ service, reason }) => `${service}: ${reason}`).join(', ');
+    }
+    const hopeless = starting.hopeless();
+    if (hopeless !== null)
+      throw failure(cloud.layout, hopeless.unit, `does not come up: ${hopeless.reason}`);
+    if (systemClock.now() > limit)
+      throw failure(
+        cloud.layout,
+        stage === 'agent' ? 'agent' : 'control',
+        `did not come up within ${startLimitMs / 60_000} minutes (${waitingFor})`,
+      );
+    await systemClock.sleep(pollMs, signal);
+  }
+}
+
+function nextStage(starting: StartWatch): Stage {
+  if (!starting.isReady('agent')) return 'agent';
+  return starting.isReady('control') ? 'apis' : 'control';
+}
+
+function failure(layout: Layout, unit: string, what: string): UserError {
+  const path = join(layout.logDir, `${unit}.log`);
+  const lines = logFileTail(path, 15).map((line) => `  ${line}`);
+  return new UserError([`${unit} ${what}`, `the end of ${path}:`, ...lines].join('\n'));
+}
