@@ -1,0 +1,129 @@
+/** A running cloud for tests that use it as people do: through the launcher, the network and stock clients. */
+import assert from 'node:assert/strict';
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+
+const execute = promisify(execFile);
+const launcher = resolve(import.meta.dirname, '../../welkin');
+
+export interface Cloud extends AsyncDisposable {
+  readonly stateDir: string;
+  readonly apiUrl: string;
+  /** Runs `welkin COMMAND` on this cloud; the output, or an error that carries it. */
+  welkin(...words: string[]): Promise<string>;
+  /** Runs the stock `openstack` client; `as` names a cloud of clouds.yaml. Parsed JSON where the command prints some. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- whatever the client prints
+  openstack(as: string, ...words: string[]): Promise<any>;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((done) => server.once('listening', done));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((done) => server.close(done));
+  return port;
+}
+
+/**
+ * The cloud that WELKIN_TEST_STATE_DIR names, left running afterwards; else one of its own with a range that no
+ * other uses, gone afterwards.
+ */
+export async function cloudUse(): Promise<Cloud> {
+  const shared = process.env['WELKIN_TEST_STATE_DIR'];
+  if (shared !== undefined) return cloudAt(shared, async () => {});
+  const stateDir = mkdtempSync(join(tmpdir(), 'welkin-test-'));
+  const range = 16 + (process.pid % 200);
+  const toml = join(stateDir, 'welkin.toml');
+  writeFileSync(
+    toml,
+    `listen = "127.0.0.1:${await freePort()}"\n[external]\ncidr = "172.25.${range}.0/24"\n`,
+  );
+  const purge = async (): Promise<void> => {
+    spawnSync(launcher, ['down', '--purge', '--yes', '--state-dir', stateDir], {
+      stdio: 'inherit',
+    });
+    rmSync(stateDir, { recursive: true, force: true });
+  };
+  const up = spawnSync(launcher, ['up', '--state-dir', stateDir, '--config', toml], {
+    encoding: 'utf8',
+  });
+  if (up.status !== 0) {
+    await purge();
+    throw new Error(`welkin up failed:\n${up.stdout}\n${up.stderr}`);
+  }
+  return cloudAt(stateDir, purge);
+}
+
+async function cloudAt(stateDir: string, dispose: () => Promise<void>): Promise<Cloud> {
+  const openrc = readFileSync(join(stateDir, 'openrc'), 'utf8');
+  const authUrl = /OS_AUTH_URL="([^"]+)"/.exec(openrc)?.[1];
+  assert(authUrl !== undefined);
+  const env = { ...process.env, OS_CLIENT_CONFIG_FILE: join(stateDir, 'clouds.yaml') };
+  return {
+    stateDir,
+    apiUrl: authUrl.replace(/\/identity\/v3$/, ''),
+    async welkin(...words) {
+      const { stdout } = await execute(launcher, [...words, '--state-dir', stateDir], { env });
+      return stdout;
+    },
+    async openstack(as, ...words) {
+      const options = { env, maxBuffer: 64 << 20, timeout: 600_000 };
+      try {
+        const { stdout } = await execute(
+          '/usr/bin/openstack',
+          ['--os-cloud', as, ...words],
+          options,
+        );
+        return words.includes('json') ? JSON.parse(stdout) : stdout;
+      } catch (error) {
+        const { stderr = '', stdout = '' } = error as { stderr?: string; stdout?: string };
+        throw new Error(`openstack ${words.join(' ')}: ${stderr}${stdout}`, { cause: error });
+      }
+    },
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+/** Asks until the answer is given; the limit is for a machine under load, not a measurement. */
+export async function until<T>(
+  what: string,
+  ask: () => Promise<T | null | undefined | false>,
+  limitMs = 300_000,
+): Promise<T> {
+  const end = Date.now() + limitMs;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== null && answer !== undefined && answer !== false) return answer;
+    if (Date.now() > end) throw new Error(`waited ${limitMs / 1000} s in vain for ${what}`);
+    await new Promise((done) => setTimeout(done, 500));
+  }
+}
+
+/** Runs a command in a guest over SSH with a key; retried until the guest lets us in. */
+export async function ssh(address: string, keyFile: string, command: string): Promise<string> {
+  const words = [
+    ...['-i', keyFile, '-o', 'BatchMode=yes', '-o', 'StrictHostKeyChecking=no'],
+    ...['-o', 'UserKnownHostsFile=/dev/null', '-o', 'ConnectTimeout=10', '-o', 'LogLevel=ERROR'],
+    ...['-o', 'IdentitiesOnly=yes', `cirros@${address}`, command],
+  ];
+  let last = '';
+  const answer = await until(
+    `ssh to ${address} (${command})`,
+    async () => {
+      try {
+        return { stdout: (await execute('ssh', words, { timeout: 60_000 })).stdout };
+      } catch (error) {
+        last = String((error as { stderr?: string }).stderr);
+        return null;
+      }
+    },
+    420_000,
+  ).catch((error: unknown) => {
+    throw new Error(`${String(error)}; ssh said: ${last}`);
+  });
+  return answer.stdout;
+}
