@@ -1,0 +1,42 @@
+import type { Api } from '../kernel/http/api.ts';
+import type { FailureKind } from '../kernel/errors.ts';
+import type { ComputeWorld } from './compute.world.ts';
+import { discoveryRoutes, versionMax, versionMin } from './discovery.routes.ts';
+
+/** Nova's API below `/compute/v2.1`. */
+export const computeApi = (world: ComputeWorld): Api<ComputeWorld> => ({
+  name: 'compute',
+  mounts: ['/compute'],
+  world,
+  microversions: {
+    serviceType: 'compute',
+    min: versionMin,
+    max: versionMax,
+    legacyHeader: 'x-openstack-nova-api-version',
+    applies: (path) => /^\/v2\.1\/./.test(path),
+  },
+  endpoints: [...discoveryRoutes],
+  failureReply({ kind, message }, { isBug }) {
+    const [name, code] = isBug ? (['computeFault', 500] as const) : faults[kind];
+    return { status: code, body: { [name]: { code, message } } };
+  },
+  replyHeaders: ({ requestId }) => ({ 'x-compute-request-id': requestId }),
+});
+
+const faults: Readonly<Record<FailureKind, readonly [name: string, code: number]>> = {
+  invalid: ['badRequest', 400],
+  unauthenticated: ['unauthorized', 401],
+  forbidden: ['forbidden', 403],
+  not_found: ['itemNotFound', 404],
+  method_not_allowed: ['badMethod', 405],
+  not_acceptable: ['computeFault', 406],
+  conflict: ['conflictingRequest', 409],
+  precondition_failed: ['computeFault', 412],
+  too_large: ['overLimit', 413],
+  unsupported_media: ['badMediaType', 415],
+  // Nova answers 403 where a quota is exceeded, whatever its documents say of 413.
+  over_quota: ['forbidden', 403],
+  no_capacity: ['conflictingRequest', 409],
+  not_implemented: ['notImplemented', 501],
+  unavailable: ['serviceUnavailable', 503],
+};

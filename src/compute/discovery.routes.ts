@@ -1,0 +1,82 @@
+import { Type } from 'typebox';
+import { endpointsOf } from '../kernel/http/endpoint.ts';
+import { version, versionText } from '../kernel/version.ts';
+import type { ComputeWorld } from './compute.world.ts';
+
+const endpoint = endpointsOf<ComputeWorld>();
+
+export const versionMin = version('2.1');
+/** The newest microversion of which everything that exists here is true. */
+export const versionMax = version('2.96');
+
+const Link = Type.Object({
+  rel: Type.String(),
+  href: Type.String(),
+  type: Type.Optional(Type.String()),
+});
+const Discovered = Type.Object({
+  id: Type.String(),
+  status: Type.Literal('CURRENT'),
+  version: Type.String(),
+  min_version: Type.String(),
+  updated: Type.String(),
+  links: Type.Array(Link),
+});
+
+const discovered = (href: string) => ({
+  id: 'v2.1',
+  status: 'CURRENT',
+  version: versionText(versionMax),
+  min_version: versionText(versionMin),
+  updated: '2013-07-23T11:33:21Z',
+  links: [{ rel: 'self', href }],
+});
+
+export const discoveryRoutes = [
+  endpoint(
+    {
+      id: 'versions.list',
+      method: 'GET',
+      path: '/',
+      rule: null,
+      auth: 'none',
+      reply: { 200: Type.Object({ versions: Type.Array(Discovered) }) },
+    },
+    ({ baseUrl }) => ({ status: 200, body: { versions: [discovered(`${baseUrl}/v2.1/`)] } }),
+  ),
+  endpoint(
+    {
+      id: 'versions.show',
+      method: 'GET',
+      path: '/v2.1',
+      rule: null,
+      auth: 'none',
+      reply: {
+        200: Type.Object({
+          version: Type.Intersect([
+            Discovered,
+            Type.Object({
+              'media-types': Type.Array(Type.Object({ base: Type.String(), type: Type.String() })),
+            }),
+          ]),
+        }),
+      },
+    },
+    ({ baseUrl }) => {
+      const { links, ...rest } = discovered(`${baseUrl}/v2.1/`);
+      const describedBy = {
+        rel: 'describedby',
+        type: 'text/html',
+        href: 'https://docs.openstack.org/',
+      };
+      const media = {
+        base: 'application/json',
+        type: 'application/vnd.openstack.compute+json;version=2.1',
+      };
+      return {
+        status: 200,
+        body: { version: { ...rest, links: [...links, describedBy], 'media-types': [media] } },
+      };
+    },
+  ),
+];
