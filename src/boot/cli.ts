@@ -7,6 +7,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   up: async () => (await import('./commands/up.ts')).upCommand,
   down: async () => (await import('./commands/down.ts')).downCommand,
   agent: async () => (await import('./commands/agent.ts')).agentCommand,
+  test: async () => (await import('./commands/test.ts')).testCommand,
   control: async () => (await import('./commands/control.ts')).controlCommand,
 };
 
@@ -14,6 +15,8 @@ const help = `welkin - a private cloud on this machine
 
   welkin up            start the cloud, or find it running
   welkin down          stop it; guests run on (--guests: stop them too, --purge: remove everything)
+
+  welkin test          run the project's tests
 
   welkin agent         the program on each host        (started by up)
   welkin control       the program that serves the APIs (started by up)

@@ -1,0 +1,105 @@
+import { globSync, readFileSync } from 'node:fs';
+
+/** One program whose tests are counted. */
+export interface Step {
+  readonly name: string;
+  readonly argv: readonly string[];
+  /** `node`: a run of node:test. `line`: prints its own sum last. `exit`: one test, passed when it ends with 0. */
+  readonly counts: 'node' | 'line' | 'exit';
+}
+
+export interface Suite {
+  readonly name: string;
+  readonly about: string;
+  /** The suite's tests use one cloud that the runner starts and removes. */
+  readonly cloud: boolean;
+  readonly needsRoot: boolean;
+  /** A suite that hangs is ended. */
+  readonly limitMin: number;
+  readonly steps: () => readonly Step[];
+}
+
+const nodeTests = (name: string, pattern: string): readonly Step[] => {
+  const files = globSync(pattern).toSorted();
+  if (files.length === 0) return [];
+  return [{ name, counts: 'node', argv: ['--test-concurrency=1', ...files] }];
+};
+
+/** Programs beside the tests that run a suite of others, such as Tempest, and count for themselves. */
+const countingPrograms = (pattern: string): readonly Step[] =>
+  globSync(pattern)
+    .toSorted()
+    .map((path) => ({ name: path, counts: 'line', argv: [path] }));
+
+export const suites: readonly Suite[] = [
+  {
+    name: 'check',
+    about: 'types, lint and format',
+    cloud: false,
+    needsRoot: false,
+    limitMin: 10,
+    steps: () => [
+      { name: 'types', counts: 'exit', argv: ['tsc', '-p', '.'] },
+      {
+        name: 'lint',
+        counts: 'exit',
+        argv: ['oxlint', '--type-aware', '--deny-warnings', 'src', 'test', 'tools'],
+      },
+      { name: 'format', counts: 'exit', argv: ['oxfmt', '--check', 'src', 'test', 'tools'] },
+    ],
+  },
+  {
+    name: 'unit',
+    about: 'every part by itself, in one program',
+    cloud: false,
+    needsRoot: false,
+    limitMin: 10,
+    steps: () => [{ name: 'unit', counts: 'node', argv: unitWords() }],
+  },
+  {
+    name: 'postgres',
+    about: 'the database suite on a PostgreSQL of its own',
+    cloud: false,
+    needsRoot: false,
+    limitMin: 10,
+    steps: () => nodeTests('postgres', 'test/postgres/**/*.test.ts'),
+  },
+  {
+    name: 'dataplane',
+    about: 'networks, guards and guests of one host, without control',
+    cloud: false,
+    needsRoot: true,
+    limitMin: 30,
+    steps: () => nodeTests('dataplane', 'test/dataplane/**/*.test.ts'),
+  },
+  {
+    name: 'contract',
+    about: 'stock clients and Tempest on a cloud of its own',
+    cloud: true,
+    needsRoot: true,
+    limitMin: 60,
+    steps: () => [
+      ...nodeTests('contract', 'test/contract/**/*.test.ts'),
+      ...countingPrograms('test/contract/**/*.suite.ts'),
+    ],
+  },
+  {
+    name: 'fault',
+    about: 'programs killed and disks filled under load',
+    cloud: false,
+    needsRoot: true,
+    limitMin: 60,
+    steps: () => nodeTests('fault', 'test/fault/**/*.test.ts'),
+  },
+];
+
+/** package.json says which tests these are; the runner adds its own reporters to the same words. */
+function unitWords(): string[] {
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+    scripts: { unit: string };
+  };
+  const words = [...scripts.unit.matchAll(/'([^']*)'|(\S+)/g)].map(
+    ([, quoted, bare]) => quoted ?? bare ?? '',
+  );
+  return words.filter((word) => word !== 'node' && word !== '--test');
+}
