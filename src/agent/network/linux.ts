@@ -1,0 +1,185 @@
+/**
+ * The network half of the agent on Linux. The kernel's namespaces, bridges and rules carry the packets; this process
+ * only makes them be as control's documents say, so it may die and come back at any time.
+ */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../../kernel/clock.ts';
+import type { Log } from '../../kernel/log.ts';
+import type { ExternalWanted, NetworkWanted, ServerWanted } from '../api.ts';
+import { AgentFailure } from '../failure.ts';
+import { addressCanonical, linkLocalOf } from './addresses.ts';
+import type { DocumentActual, HostNetwork, MetadataRender } from './host-network.ts';
+import { externalApply, externalRemove } from './external-network.ts';
+import { keeperOpen, type Keeper } from './keeper.ts';
+import { linkDelete, linksRead, namespaceDelete, namespaceList } from './kernel-state.ts';
+import { namesOf, type Names } from './names.ts';
+import { guestPorts } from './port-mark.ts';
+import { dnsForwardOpen, hostResolvers } from './services/dns-forward.ts';
+import { networkServicesOpen, type NetworkServices } from './services/services.ts';
+import { tapsOpen, type Taps } from './taps.ts';
+import { tenantNetworksOpen } from './tenant-network.ts';
+
+export interface HostNetworkOptions {
+  /** Four characters of 0-9a-z in every name, so that clouds can share a host. */
+  readonly cloud: string;
+  readonly stateDir: string;
+  /** Owner of the taps. */
+  readonly guestUid: number;
+  readonly metadata: MetadataRender;
+  /** The document of a server on this host. */
+  readonly server: (id: string) => ServerWanted | null;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export async function hostNetworkOpen(options: HostNetworkOptions): Promise<HostNetwork> {
+  const names = namesOf(options.cloud);
+  const listeners = new Set<(document: DocumentActual) => void>();
+  const report = (document: DocumentActual): void => {
+    for (const listener of listeners) listener(document);
+  };
+  const world = await worldOpen(options, names, report);
+  const { externals, networks, services, taps } = world;
+  const stop = async (): Promise<void> => {
+    services.close();
+    await Promise.all([networks.stop(), externals.stop()]);
+  };
+  return {
+    async start() {
+      await orphansRemove(world);
+      await taps.find(networks.all().map(({ id }) => id));
+      await externals.start();
+      await networks.start();
+    },
+    stop,
+    externalPut: (wanted, digest) => externals.put(wanted.id, { wanted, digest }),
+    externalDelete: (id) => externals.delete(id),
+    networkPut: (wanted, digest) => networks.put(wanted.id, { wanted, digest }),
+    networkDelete: (id) => networks.delete(id),
+    routerPut: async () => Promise.reject(new AgentFailure('internal', 'no routers yet')),
+    routerDelete: async () => {},
+    documents: () => [...externals.documents(), ...networks.documents()],
+    onReport(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    network: (id) => networks.get(id),
+    tapEnsure: (portId, mtu) => taps.ensure(portId, mtu),
+    tapPlug: (portId, networkId) =>
+      networks.alone(networkId, () => taps.plug(portId, networkOf(networks, networkId))),
+    tapRemove: (portId) => taps.remove(portId),
+    tapList: () => Promise.resolve(taps.list()),
+    nicCounters: async (portId, networkId) => taps.counters(portId, networkOf(networks, networkId)),
+    async purge() {
+      await stop();
+      await hostPurge(world);
+      await rm(world.directory, { recursive: true, force: true });
+    },
+  };
+}
+
+interface World {
+  readonly names: Names;
+  readonly directory: string;
+  readonly externals: Keeper<ExternalWanted>;
+  readonly networks: Keeper<NetworkWanted>;
+  readonly services: NetworkServices;
+  readonly taps: Taps;
+}
+
+async function worldOpen(
+  options: HostNetworkOptions,
+  names: Names,
+  report: (document: DocumentActual) => void,
+): Promise<World> {
+  const directory = join(options.stateDir, 'network');
+  const { clock, log } = options;
+  const taps = tapsOpen(names, options.guestUid);
+  const tenants = tenantNetworksOpen(names);
+  const externals = await keeperOpen<ExternalWanted>({
+    of: 'external',
+    directory: join(directory, 'externals'),
+    apply: (external) => externalApply(external, names),
+    remove: (id) => externalRemove(id, names),
+    report,
+    clock,
+    log,
+  });
+  const networks = await keeperOpen<NetworkWanted>({
+    of: 'network',
+    directory: join(directory, 'networks'),
+    async apply(network) {
+      const isNew = await tenants.apply(network);
+      if (isNew) services.remove(network.id);
+      await services.ensure(network.id, names.networkNamespace(network.id));
+    },
+    async remove(id) {
+      services.remove(id);
+      await tenants.remove(id);
+      taps.forget(id);
+    },
+    report,
+    clock,
+    log,
+  });
+  const services = networkServicesOpen({
+    network: (id) => networks.get(id),
+    metadata: (networkId, source) => metadataFor(options, networks, networkId, source),
+    forward: dnsForwardOpen({ resolvers: hostResolvers, timeoutMs: 3_000, asksMax: 256 }),
+  });
+  return { names, directory, externals, networks, services, taps };
+}
+
+function networkOf(networks: Keeper<NetworkWanted>, id: string): NetworkWanted {
+  const network = networks.get(id);
+  if (network === null) throw new AgentFailure('no_network', `network ${id} is not on this host`);
+  return network;
+}
+
+/** The guest is known by the network it asks in and its address there, which the guard has verified. */
+function metadataFor(
+  options: HostNetworkOptions,
+  networks: Keeper<NetworkWanted>,
+  networkId: string,
+  source: string,
+): ReturnType<MetadataRender> | null {
+  const ports = guestPorts(networks.get(networkId)?.ports ?? []);
+  const port = ports.find(
+    ({ mac, fixedIps }) =>
+      fixedIps.some(({ address }) => addressCanonical(address) === source) ||
+      linkLocalOf(mac) === source,
+  );
+  const server = port?.serverId == null ? null : options.server(port.serverId);
+  if (server === null) return null;
+  const nics = new Set(server.nics.map((nic) => nic.networkId));
+  return options.metadata(
+    server,
+    networks.all().filter(({ id }) => nics.has(id)),
+  );
+}
+
+/** What no document names was being removed, or is the rest of a life before this one. */
+async function orphansRemove({ names, networks, externals }: World): Promise<void> {
+  const wanted = new Set(networks.all().map(({ id }) => names.networkNamespace(id)));
+  const bridges = new Set(externals.all().map(({ id }) => names.externalBridge(id)));
+  const namespaces = await namespaceList(names.namespacePrefix);
+  const links = await linksRead(null);
+  await Promise.all([
+    ...namespaces.filter((name) => !wanted.has(name)).map(namespaceDelete),
+    ...[...links.keys()]
+      .filter((name) => name.startsWith(names.externalPrefix) && !bridges.has(name))
+      .map((name) => linkDelete(null, name)),
+  ]);
+}
+
+async function hostPurge({ names, taps }: World): Promise<void> {
+  const namespaces = await namespaceList(names.namespacePrefix);
+  await Promise.all(namespaces.map(namespaceDelete));
+  const links = await linksRead(null);
+  const ours = [...links.keys()].filter(
+    (name) => name.startsWith(names.externalPrefix) || name.startsWith(names.gatewayPrefix),
+  );
+  await Promise.all(ours.map((name) => linkDelete(null, name)));
+  await taps.purge();
+}
