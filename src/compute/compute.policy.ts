@@ -1,4 +1,5 @@
 import type { PolicyDefaults } from '../kernel/policy.ts';
+import { flavorPolicy } from './flavor.policy.ts';
 import { serverPolicy } from './server.policy.ts';
 
 /** Rules that others are made of: Nova's personas. */
@@ -27,4 +28,4 @@ const personas: PolicyDefaults = {
   },
 };
 
-export const computePolicy: PolicyDefaults = { ...personas, ...serverPolicy };
+export const computePolicy: PolicyDefaults = { ...personas, ...serverPolicy, ...flavorPolicy };
