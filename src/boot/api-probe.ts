@@ -1,7 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { request as httpRequest } from 'node:http';
-import { request as httpsRequest } from 'node:https';
-import { isWildcard } from './addresses.ts';
+import { apiRequest } from './api-request.ts';
 import type { Cloud } from './cloud.ts';
 
 /** Version documents: every service answers to them without a token. */
@@ -33,26 +30,13 @@ export async function apiProbe(cloud: Cloud, timeoutMs = 5000): Promise<ApiState
 }
 
 /** Empty when the answer is good, else what is wrong with it. */
-function versionGet(cloud: Cloud, path: string, timeoutMs: number): Promise<string> {
-  const { listen, tls } = cloud.configuration;
-  const certificate = cloud.layout.caCertificate;
-  const options = {
-    host: isWildcard(listen.host) ? '127.0.0.1' : listen.host,
-    port: listen.port,
-    path,
-    timeout: timeoutMs,
-    agent: false,
-    ...(tls && existsSync(certificate) ? { ca: readFileSync(certificate) } : {}),
-  } as const;
-  return new Promise((resolve) => {
-    const request = (tls ? httpsRequest : httpRequest)(options, (response) => {
-      const status = response.statusCode ?? 0;
-      response.resume();
-      // Nova and Glance list their versions under 300.
-      response.once('end', () => resolve(status === 200 || status === 300 ? '' : `HTTP ${status}`));
-    });
-    request.once('timeout', () => request.destroy(new Error(`no answer in ${timeoutMs} ms`)));
-    request.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
-    request.end();
-  });
+async function versionGet(cloud: Cloud, path: string, timeoutMs: number): Promise<string> {
+  try {
+    const { status } = await apiRequest(cloud, { path, timeoutMs });
+    // Nova and Glance list their versions under 300.
+    return status === 200 || status === 300 ? '' : `HTTP ${status}`;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return code ?? message;
+  }
 }

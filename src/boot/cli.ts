@@ -7,6 +7,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   up: async () => (await import('./commands/up.ts')).upCommand,
   down: async () => (await import('./commands/down.ts')).downCommand,
   agent: async () => (await import('./commands/agent.ts')).agentCommand,
+  image: async () => (await import('./commands/image.ts')).imageCommand,
   test: async () => (await import('./commands/test.ts')).testCommand,
   control: async () => (await import('./commands/control.ts')).controlCommand,
 };
@@ -15,6 +16,7 @@ const help = `welkin - a private cloud on this machine
 
   welkin up            start the cloud, or find it running
   welkin down          stop it; guests run on (--guests: stop them too, --purge: remove everything)
+  welkin image build   make the small guest image "tiny" and upload it
 
   welkin test          run the project's tests
 
