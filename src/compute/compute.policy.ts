@@ -1,5 +1,6 @@
 import type { PolicyDefaults } from '../kernel/policy.ts';
 import { flavorPolicy } from './flavor.policy.ts';
+import { keypairPolicy } from './keypair.policy.ts';
 import { serverPolicy } from './server.policy.ts';
 
 /** Rules that others are made of: Nova's personas. */
@@ -28,4 +29,9 @@ const personas: PolicyDefaults = {
   },
 };
 
-export const computePolicy: PolicyDefaults = { ...personas, ...serverPolicy, ...flavorPolicy };
+export const computePolicy: PolicyDefaults = {
+  ...personas,
+  ...serverPolicy,
+  ...flavorPolicy,
+  ...keypairPolicy,
+};
