@@ -6,7 +6,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
-import type { ExternalWanted, NetworkWanted, ServerWanted } from '../api.ts';
+import type { ExternalWanted, NetworkWanted, RouterWanted, ServerWanted } from '../api.ts';
 import { AgentFailure } from '../failure.ts';
 import { addressCanonical, linkLocalOf } from './addresses.ts';
 import type { DocumentActual, HostNetwork, MetadataRender } from './host-network.ts';
@@ -15,6 +15,7 @@ import { keeperOpen, type Keeper } from './keeper.ts';
 import { linkDelete, linksRead, namespaceDelete, namespaceList } from './kernel-state.ts';
 import { namesOf, type Names } from './names.ts';
 import { guestPorts } from './port-mark.ts';
+import { routersOpen } from './router.ts';
 import { dnsForwardOpen, hostResolvers } from './services/dns-forward.ts';
 import { networkServicesOpen, type NetworkServices } from './services/services.ts';
 import { tapsOpen, type Taps } from './taps.ts';
@@ -40,10 +41,10 @@ export async function hostNetworkOpen(options: HostNetworkOptions): Promise<Host
     for (const listener of listeners) listener(document);
   };
   const world = await worldOpen(options, names, report);
-  const { externals, networks, services, taps } = world;
+  const { externals, networks, routers, services, taps } = world;
   const stop = async (): Promise<void> => {
     services.close();
-    await Promise.all([networks.stop(), externals.stop()]);
+    await Promise.all([externals, networks, routers].map((keeper) => keeper.stop()));
   };
   return {
     async start() {
@@ -51,15 +52,16 @@ export async function hostNetworkOpen(options: HostNetworkOptions): Promise<Host
       await taps.find(networks.all().map(({ id }) => id));
       await externals.start();
       await networks.start();
+      await routers.start();
     },
     stop,
     externalPut: (wanted, digest) => externals.put(wanted.id, { wanted, digest }),
     externalDelete: (id) => externals.delete(id),
     networkPut: (wanted, digest) => networks.put(wanted.id, { wanted, digest }),
     networkDelete: (id) => networks.delete(id),
-    routerPut: async () => Promise.reject(new AgentFailure('internal', 'no routers yet')),
-    routerDelete: async () => {},
-    documents: () => [...externals.documents(), ...networks.documents()],
+    routerPut: (wanted, digest) => routers.put(wanted.id, { wanted, digest }),
+    routerDelete: (id) => routers.delete(id),
+    documents: () => [externals, networks, routers].flatMap((keeper) => keeper.documents()),
     onReport(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -84,6 +86,7 @@ interface World {
   readonly directory: string;
   readonly externals: Keeper<ExternalWanted>;
   readonly networks: Keeper<NetworkWanted>;
+  readonly routers: Keeper<RouterWanted>;
   readonly services: NetworkServices;
   readonly taps: Taps;
 }
@@ -110,8 +113,7 @@ async function worldOpen(
     of: 'network',
     directory: join(directory, 'networks'),
     async apply(network) {
-      const isNew = await tenants.apply(network);
-      if (isNew) services.remove(network.id);
+      if (await tenants.apply(network)) networkIsNew(network.id);
       await services.ensure(network.id, names.networkNamespace(network.id));
     },
     async remove(id) {
@@ -123,12 +125,48 @@ async function worldOpen(
     clock,
     log,
   });
+  const routers = await routersKeep({ options, names, report, directory, networks, externals });
   const services = networkServicesOpen({
     network: (id) => networks.get(id),
     metadata: (networkId, source) => metadataFor(options, networks, networkId, source),
     forward: dnsForwardOpen({ resolvers: hostResolvers, timeoutMs: 3_000, asksMax: 256 }),
   });
-  return { names, directory, externals, networks, services, taps };
+  return { names, directory, externals, networks, routers, services, taps };
+
+  /** Sockets and cables of an earlier namespace went with it. */
+  function networkIsNew(id: string): void {
+    services.remove(id);
+    for (const router of routers.all())
+      if (router.interfaces.some(({ networkId }) => networkId === id)) routers.renew(router.id);
+  }
+}
+
+interface RouterPlace {
+  readonly options: HostNetworkOptions;
+  readonly names: Names;
+  readonly report: (document: DocumentActual) => void;
+  readonly directory: string;
+  readonly networks: Keeper<NetworkWanted>;
+  readonly externals: Keeper<ExternalWanted>;
+}
+
+async function routersKeep(place: RouterPlace): Promise<Keeper<RouterWanted>> {
+  const { names, networks, externals, report, options } = place;
+  const { clock, log } = options;
+  const routers = routersOpen({
+    names,
+    network: (id) => networks.get(id),
+    externalMtu: (id) => externals.get(id)?.mtu ?? null,
+  });
+  return keeperOpen<RouterWanted>({
+    of: 'router',
+    directory: join(place.directory, 'routers'),
+    apply: (router) => routers.apply(router),
+    remove: (id) => routers.remove(id),
+    report,
+    clock,
+    log,
+  });
 }
 
 function networkOf(networks: Keeper<NetworkWanted>, id: string): NetworkWanted {
@@ -160,26 +198,30 @@ function metadataFor(
 }
 
 /** What no document names was being removed, or is the rest of a life before this one. */
-async function orphansRemove({ names, networks, externals }: World): Promise<void> {
-  const wanted = new Set(networks.all().map(({ id }) => names.networkNamespace(id)));
-  const bridges = new Set(externals.all().map(({ id }) => names.externalBridge(id)));
-  const namespaces = await namespaceList(names.namespacePrefix);
-  const links = await linksRead(null);
-  await Promise.all([
-    ...namespaces.filter((name) => !wanted.has(name)).map(namespaceDelete),
-    ...[...links.keys()]
-      .filter((name) => name.startsWith(names.externalPrefix) && !bridges.has(name))
-      .map((name) => linkDelete(null, name)),
+async function orphansRemove({ names, networks, routers, externals }: World): Promise<void> {
+  const namespaces = new Set([
+    ...networks.all().map(({ id }) => names.networkNamespace(id)),
+    ...routers.all().map(({ id }) => names.routerNamespace(id)),
   ]);
+  const links = new Set([
+    ...externals.all().map(({ id }) => names.externalBridge(id)),
+    ...routers
+      .all()
+      .flatMap(({ gateway }) => (gateway === null ? [] : names.gatewayOuter(gateway.portId))),
+  ]);
+  await remove(names, (name) => !namespaces.has(name) && !links.has(name));
 }
 
 async function hostPurge({ names, taps }: World): Promise<void> {
+  await remove(names, () => true);
+  await taps.purge();
+}
+
+async function remove(names: Names, isUnwanted: (name: string) => boolean): Promise<void> {
   const namespaces = await namespaceList(names.namespacePrefix);
-  await Promise.all(namespaces.map(namespaceDelete));
-  const links = await linksRead(null);
-  const ours = [...links.keys()].filter(
+  await Promise.all(namespaces.filter(isUnwanted).map(namespaceDelete));
+  const links = [...(await linksRead(null)).keys()].filter(
     (name) => name.startsWith(names.externalPrefix) || name.startsWith(names.gatewayPrefix),
   );
-  await Promise.all(ours.map((name) => linkDelete(null, name)));
-  await taps.purge();
+  await Promise.all(links.filter(isUnwanted).map((name) => linkDelete(null, name)));
 }

@@ -12,6 +12,7 @@ import type { TestContext } from 'node:test';
 import type {
   NetworkWanted,
   PortWanted,
+  RouterWanted,
   SecurityGroupWanted,
   SecurityRule,
   ServerWanted,
@@ -32,6 +33,7 @@ export interface Lab {
   /** The agent dies and comes back: same state, new process as far as it can tell. */
   restart(): Promise<void>;
   put(network: NetworkWanted): Promise<void>;
+  putRouter(router: RouterWanted): Promise<void>;
   guest(network: NetworkWanted, port: PortWanted, options?: GuestOptions): Promise<Guest>;
 }
 
@@ -103,6 +105,7 @@ export async function labOpen(t: TestContext): Promise<Lab> {
       await lab.host.start();
     },
     put: (network) => lab.host.networkPut(network, JSON.stringify(network)),
+    putRouter: (router) => lab.host.routerPut(router, JSON.stringify(router)),
     async guest(network, port, options = {}) {
       const guest = await guestMake(lab, port, running);
       guests.push(guest.namespace);
@@ -271,6 +274,16 @@ export function portOf(
     ...change,
   };
 }
+
+export const routerOf = (change: Partial<RouterWanted>): RouterWanted => ({
+  id: newId(),
+  adminUp: true,
+  interfaces: [],
+  gateway: null,
+  routes: [],
+  floatingIps: [],
+  ...change,
+});
 
 export function ruleOf(change: Partial<SecurityRule> = {}): SecurityRule {
   return {
