@@ -1,18 +1,18 @@
 /** What other services may ask of images. They import this file and no other of this folder. */
+import { UniqueViolation } from '../kernel/db.ts';
 import type { Actor } from '../kernel/policy.ts';
+import { conflict, notFound } from '../kernel/errors.ts';
+import { imageUnknown } from './image-access.ts';
+import { blobDoomAll } from './image-blob.store.ts';
+import { blobsReclaim } from './image-blob.ts';
+import { bytesFind } from './image-download.ts';
+import { bytesStore } from './image-upload.ts';
+import { emptyImage, imageDelete, imageList, imageShow } from './image.ts';
+import type { ByteRange, Image, ImageStatus, ImageVisibility } from './image.model.ts';
+import { imageInsert, imageSelect, imageStatusSet } from './image.store.ts';
+import type { ImageContext, ImageWorld } from './image.world.ts';
 
-export type ImageStatus =
-  | 'queued'
-  | 'saving'
-  | 'uploading'
-  | 'importing'
-  | 'active'
-  | 'deactivated'
-  | 'killed'
-  | 'deleted'
-  | 'pending_delete';
-
-export type ImageVisibility = 'public' | 'community' | 'shared' | 'private';
+export type { ByteRange, ImageStatus, ImageVisibility } from './image.model.ts';
 
 /** An image as its users in the cloud see it. */
 export interface ImageSummary {
@@ -51,11 +51,6 @@ export interface SnapshotNew {
   readonly properties: Readonly<Record<string, string>>;
 }
 
-export interface ByteRange {
-  readonly offset: number;
-  readonly lengthBytes: number;
-}
-
 export interface ImagePort {
   /** Throws `not_found` for what the actor may not see, in any status: the caller judges whether it can boot from it. */
   imageFor(actor: Actor, id: string): Promise<ImageSummary>;
@@ -78,10 +73,132 @@ export interface ImagePort {
   /**
    * Takes the bytes to their end, then the image is `active`. Repeatable: an earlier attempt that died is discarded,
    * an image that is active already stays as it is. Throws `not_found` when the image was deleted meanwhile,
-   * `invalid` when the bytes are no safe image of the format named, `too_large` when the store is full; the image is
-   * `queued` again then.
+   * `unsupported_media` when the bytes are no safe image of the format named, `too_large` when the store is full; the
+   * image is `queued` again then.
    */
   imageWrite(id: string, bytes: AsyncIterable<Uint8Array>): Promise<ImageSummary>;
   /** The bytes will never come: `killed`, nothing stored. Repeatable, also for an image that is gone. */
   imageFail(id: string): Promise<void>;
+}
+
+export function imagePort(world: ImageWorld): ImagePort {
+  const contextOf = (actor: Actor): ImageContext => ({
+    world,
+    actor,
+    clock: world.clock,
+    ids: world.ids,
+    log: world.log,
+    allows: (rule, target = {}) => world.policy.allows(rule, actor, target),
+  });
+  const summaryGet = async (id: string): Promise<ImageSummary | null> => {
+    const image = await world.db.read((tx) => imageSelect(tx, id));
+    return image === null ? null : summaryOf(image);
+  };
+  return {
+    imageFor: async (actor, id) => summaryOf(await imageShow(contextOf(actor), id)),
+    imageGet: summaryGet,
+    async imageList(actor, { name, status }, { limit, marker }) {
+      const images = await imageList(contextOf(actor), {
+        ...listedAll,
+        texts: [
+          ...(name === undefined ? [] : [{ column: 'name', values: [name] } as const]),
+          ...(status === undefined ? [] : [{ column: 'status', values: [status] } as const]),
+        ],
+        marker,
+        limit,
+      });
+      return images.map(summaryOf);
+    },
+    imageDelete: (actor, id) => imageDelete(contextOf(actor), id),
+    imageRead: (id, range) => imageRead(world, id, range),
+    imageCreate: (snapshot) => snapshotCreate(world, snapshot),
+    async imageWrite(id, bytes) {
+      await snapshotWrite(world, id, bytes);
+      const summary = await summaryGet(id);
+      if (summary === null) throw imageUnknown(id);
+      return summary;
+    },
+    imageFail: (id) => snapshotFail(world, id),
+  };
+}
+
+const listedAll = {
+  numbers: [],
+  properties: [],
+  tags: [],
+  isHidden: false,
+  isProtected: null,
+  visibility: null,
+  memberStatus: 'accepted',
+  sort: [{ column: 'created_at', direction: 'desc' }],
+} as const;
+
+const summaryOf = ({
+  isHidden: _hidden,
+  owner,
+  stores: _stores,
+  ...image
+}: Image): ImageSummary => ({
+  ...image,
+  ownerId: owner,
+});
+
+async function* imageRead(
+  world: ImageWorld,
+  id: string,
+  range: ByteRange | undefined,
+): AsyncIterable<Uint8Array> {
+  const source = await bytesFind(world, id);
+  if (source === null) throw notFound(`Image ${id} has no data.`);
+  yield* source.read(range ?? { offset: 0, lengthBytes: source.sizeBytes });
+}
+
+async function snapshotCreate(world: ImageWorld, snapshot: SnapshotNew): Promise<void> {
+  const { id, ownerId, ...wanted } = snapshot;
+  const now = world.clock.now();
+  try {
+    await world.db.write(async (tx) => {
+      if ((await imageSelect(tx, id)) !== null) return;
+      await imageInsert(tx, {
+        ...emptyImage,
+        ...wanted,
+        id,
+        owner: ownerId,
+        visibility: 'private',
+        containerFormat: 'bare',
+        createdAt: now,
+        updatedAt: now,
+      });
+    });
+  } catch (error) {
+    // Created before, and deleted by its owner since.
+    if (error instanceof UniqueViolation) throw imageUnknown(id);
+    throw error;
+  }
+}
+
+/** A task writes under its lease, so that whoever else still writes to the image is dead or about to learn it. */
+async function snapshotWrite(
+  world: ImageWorld,
+  id: string,
+  bytes: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  const before = await world.db.read((tx) => imageSelect(tx, id));
+  if (before?.status === 'active') return;
+  await bytesStore(world, { bytes, sizeBytes: null, storeId: null }, async (tx) => {
+    const image = await imageSelect(tx, id);
+    if (image === null) throw imageUnknown(id);
+    await blobDoomAll(tx, id);
+    const change = { status: 'saving', updated_at: world.clock.now() } as const;
+    if (await imageStatusSet(tx, id, ['queued', 'saving'], change)) return image;
+    throw conflict(`Image status transition from ${image.status} to saving is not allowed`);
+  });
+}
+
+async function snapshotFail(world: ImageWorld, id: string): Promise<void> {
+  await world.db.write(async (tx) => {
+    const change = { status: 'killed', updated_at: world.clock.now() } as const;
+    if (await imageStatusSet(tx, id, ['queued', 'saving'], change)) await blobDoomAll(tx, id);
+  });
+  await blobsReclaim(world, id);
 }

@@ -8,7 +8,8 @@ const stallMs = 60_000;
 export async function* bodyStream(request: IncomingMessage): AsyncIterable<Buffer> {
   request.setTimeout(stallMs, () => request.destroy(new Error('the client stalled')));
   try {
-    for await (const chunk of request) yield chunk as Buffer;
+    // A handler that stops reading still answers: the connection must outlive its loop.
+    for await (const chunk of request.iterator({ destroyOnReturn: false })) yield chunk as Buffer;
   } catch (cause) {
     throw invalid('The request body ended before it was complete.', { cause });
   }

@@ -1,0 +1,118 @@
+import type { Selectable } from 'kysely';
+import type { Tx } from '../kernel/db.ts';
+import type { ImageBlobTable, ImageTables } from './image.tables.ts';
+
+export type Blob = Selectable<ImageBlobTable>;
+
+export async function blobInsert(tx: Tx<ImageTables>, blob: Blob): Promise<void> {
+  await tx.insertInto('image_blob').values(blob).execute();
+}
+
+export async function blobLive(tx: Tx<ImageTables>, imageId: string): Promise<Blob[]> {
+  return tx
+    .selectFrom('image_blob')
+    .selectAll()
+    .where('image_id', '=', imageId)
+    .where('state', '=', 'live')
+    .orderBy('created_at')
+    .execute();
+}
+
+/** False: the blob is no longer its uploader's, who must stop. */
+export async function blobHold(
+  tx: Tx<ImageTables>,
+  id: string,
+  heldUntil: number,
+): Promise<boolean> {
+  const { numUpdatedRows } = await tx
+    .updateTable('image_blob')
+    .set({ held_until: heldUntil })
+    .where('id', '=', id)
+    .where('state', '=', 'writing')
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
+}
+
+export async function blobComplete(tx: Tx<ImageTables>, id: string): Promise<boolean> {
+  const { numUpdatedRows } = await tx
+    .updateTable('image_blob')
+    .set({ state: 'live', held_until: 0 })
+    .where('id', '=', id)
+    .where('state', '=', 'writing')
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
+}
+
+/** Complete bytes may go at once; what is being written goes when its uploader has let go. */
+export async function blobDoomAll(tx: Tx<ImageTables>, imageId: string): Promise<void> {
+  await tx
+    .updateTable('image_blob')
+    .set({ state: 'doomed' })
+    .where('image_id', '=', imageId)
+    .execute();
+}
+
+/** True: the blob was still being written by the one who lets go of it. */
+export async function blobRelease(tx: Tx<ImageTables>, id: string): Promise<boolean> {
+  const { numUpdatedRows } = await tx
+    .updateTable('image_blob')
+    .set({ state: 'doomed', held_until: 0 })
+    .where('id', '=', id)
+    .where('state', '=', 'writing')
+    .executeTakeFirst();
+  if (numUpdatedRows > 0n) return true;
+  await tx.updateTable('image_blob').set({ held_until: 0 }).where('id', '=', id).execute();
+  return false;
+}
+
+export async function blobDoom(tx: Tx<ImageTables>, id: string): Promise<void> {
+  await tx.updateTable('image_blob').set({ state: 'doomed' }).where('id', '=', id).execute();
+}
+
+/** Uploads whose uploader has not been heard of in time; or the one named, if it is such. */
+export async function blobAbandoned(
+  tx: Tx<ImageTables>,
+  now: number,
+  id: string | null = null,
+): Promise<Blob[]> {
+  const all = tx
+    .selectFrom('image_blob')
+    .selectAll()
+    .where('state', '=', 'writing')
+    .where('held_until', '<', now)
+    .limit(1_000);
+  return (id === null ? all : all.where('id', '=', id)).execute();
+}
+
+export async function blobDoomed(
+  tx: Tx<ImageTables>,
+  now: number,
+  imageId: string | null,
+): Promise<Blob[]> {
+  const all = tx
+    .selectFrom('image_blob')
+    .selectAll()
+    .where('state', '=', 'doomed')
+    .where('held_until', '<', now)
+    .limit(1_000);
+  return (imageId === null ? all : all.where('image_id', '=', imageId)).execute();
+}
+
+/** Only after its bytes are gone. */
+export async function blobRemove(tx: Tx<ImageTables>, id: string): Promise<void> {
+  await tx.deleteFrom('image_blob').where('id', '=', id).where('state', '=', 'doomed').execute();
+}
+
+export async function blobKeysKnown(
+  tx: Tx<ImageTables>,
+  store: string,
+  keys: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const rows = await tx
+    .selectFrom('image_blob')
+    .select('key')
+    .where('store', '=', store)
+    .where('key', 'in', keys)
+    .execute();
+  return new Set(rows.map(({ key }) => key));
+}

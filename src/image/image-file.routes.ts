@@ -1,0 +1,78 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { Type } from 'typebox';
+import { Failure, invalid } from '../kernel/errors.ts';
+import { endpointsOf, type Endpoint } from '../kernel/http/endpoint.ts';
+import { imageDownload, rangeParse } from './image-download.ts';
+import { imageUpload } from './image-upload.ts';
+import type { ImageWorld } from './image.world.ts';
+
+const endpoint = endpointsOf<ImageWorld>();
+const path = '/v2/images/:imageId/file';
+
+export const imageFileRoutes: readonly Endpoint<ImageWorld>[] = [
+  endpoint(
+    {
+      id: 'images.upload',
+      method: 'PUT',
+      path,
+      rule: 'upload_image',
+      body: 'stream',
+      reply: { 204: null },
+      auditType: 'image/image',
+    },
+    async (context, { params: { imageId = '' }, headers, mediaType, stream }) => {
+      if (mediaType !== 'application/octet-stream') {
+        throw new Failure('unsupported_media', 'Invalid content type ' + mediaType);
+      }
+      await imageUpload(context, imageId, {
+        bytes: stream,
+        sizeBytes: sizeAnnounced(headers),
+        storeId: headerText(headers, 'x-image-meta-store'),
+      });
+      return { status: 204 };
+    },
+  ),
+  endpoint(
+    {
+      id: 'images.download',
+      method: 'GET',
+      path,
+      rule: 'download_image',
+      reply: { 200: Type.Unknown(), 204: null, 206: Type.Unknown() },
+    },
+    async (context, { params: { imageId = '' }, headers }) => {
+      const download = await imageDownload(context, imageId);
+      if (download === null) return { status: 204 };
+      const { image, sizeBytes } = download;
+      const part = rangeParse(headers.range, sizeBytes);
+      const { offset, lengthBytes } = part ?? { offset: 0, lengthBytes: sizeBytes };
+      return {
+        status: part === null ? 200 : 206,
+        headers: {
+          'Content-Type': 'application/octet-stream',
+          'Content-Length': String(lengthBytes),
+          'Accept-Ranges': 'bytes',
+          // Of the whole image, in hexadecimal: not RFC 1864's form, but what Glance's clients check.
+          ...(image.md5 !== null && { 'Content-MD5': image.md5 }),
+          ...(part !== null && {
+            'Content-Range': `bytes ${offset}-${offset + lengthBytes - 1}/${sizeBytes}`,
+          }),
+        },
+        stream: download.read({ offset, lengthBytes }),
+      };
+    },
+  ),
+];
+
+/** Null: sent in chunks, without a word on its size. */
+function sizeAnnounced(headers: IncomingHttpHeaders): number | null {
+  const text = headerText(headers, 'x-openstack-image-size') ?? headers['content-length'] ?? null;
+  if (text === null) return null;
+  if (!/^\d{1,15}$/.test(text)) throw invalid('Invalid or missing image size in request headers.');
+  return Number(text);
+}
+
+function headerText(headers: IncomingHttpHeaders, name: string): string | null {
+  const value = headers[name];
+  return typeof value === 'string' ? value : null;
+}

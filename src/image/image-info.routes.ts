@@ -1,0 +1,132 @@
+import { Type } from 'typebox';
+import { endpointsOf, type Endpoint, type Reply } from '../kernel/http/endpoint.ts';
+import type { ImageContext, ImageWorld } from './image.world.ts';
+import { publishedSchemas } from './published-schemas.ts';
+import { forbidden } from '../kernel/errors.ts';
+
+const endpoint = endpointsOf<ImageWorld>();
+
+/**
+ * Minor versions whose calls all exist. 2.6 and 2.11 are about import: it is discovered through `/v2/info/import`,
+ * which lists no method.
+ */
+const versions = ['2.10', '2.9', '2.8', '2.7', '2.6', '2.5', '2.4', '2.3', '2.2', '2.1', '2.0'];
+
+const versionsReply = (baseUrl: string, status: 200 | 300): Reply => ({
+  status,
+  body: {
+    versions: versions.map((version, index) => ({
+      id: `v${version}`,
+      status: index === 0 ? 'CURRENT' : 'SUPPORTED',
+      links: [{ rel: 'self', href: `${baseUrl}/v2/` }],
+    })),
+  },
+});
+
+const VersionsReply = Type.Object({
+  versions: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      status: Type.String(),
+      links: Type.Array(Type.Object({ rel: Type.String(), href: Type.String() })),
+    }),
+  ),
+});
+
+const Stores = Type.Object({ stores: Type.Array(Type.Record(Type.String(), Type.Unknown())) });
+
+const storeViews = ({ world: { stores } }: ImageContext) =>
+  stores.map(({ id, description, type }, index) => ({
+    id,
+    description,
+    // Glance has these two as text, and leaves them out where they are not so.
+    ...(index === 0 && { default: 'true' }),
+    ...(type === 'http' && { 'read-only': 'true' }),
+  }));
+
+export const imageInfoRoutes: readonly Endpoint<ImageWorld>[] = [
+  endpoint(
+    {
+      id: 'versions.choices',
+      method: 'GET',
+      path: '/',
+      rule: null,
+      auth: 'none',
+      reply: { 300: VersionsReply },
+    },
+    (context) => versionsReply(context.baseUrl, 300),
+  ),
+  endpoint(
+    {
+      id: 'versions.list',
+      method: 'GET',
+      path: '/versions',
+      rule: null,
+      auth: 'none',
+      reply: { 200: VersionsReply },
+    },
+    (context) => versionsReply(context.baseUrl, 200),
+  ),
+  endpoint(
+    {
+      id: 'info.import',
+      method: 'GET',
+      path: '/v2/info/import',
+      rule: null,
+      reply: { 200: Type.Object({ 'import-methods': Type.Unknown() }) },
+    },
+    () => ({
+      status: 200,
+      body: {
+        'import-methods': {
+          description: 'Import methods available.',
+          type: 'array',
+          value: [],
+        },
+      },
+    }),
+  ),
+  endpoint(
+    {
+      id: 'info.stores',
+      method: 'GET',
+      path: '/v2/info/stores',
+      rule: null,
+      reply: { 200: Stores },
+    },
+    (context) => ({ status: 200, body: { stores: storeViews(context) } }),
+  ),
+  endpoint(
+    {
+      id: 'info.stores.detail',
+      method: 'GET',
+      path: '/v2/info/stores/detail',
+      rule: 'stores_info_detail',
+      reply: { 200: Stores },
+    },
+    (context) => {
+      if (!context.allows('stores_info_detail')) {
+        throw forbidden('You are not authorized to complete stores_info_detail action.');
+      }
+      const { stores } = context.world;
+      const details = storeViews(context).map((view, index) => ({
+        ...view,
+        type: stores[index]?.type,
+        properties: stores[index]?.properties,
+      }));
+      return { status: 200, body: { stores: details } };
+    },
+  ),
+  ...Object.entries(publishedSchemas).map(([name, schema]) =>
+    endpoint(
+      {
+        id: `schemas.${name}`,
+        method: 'GET',
+        path: `/v2/schemas/${name}`,
+        rule: null,
+        reply: { 200: Type.Unknown() },
+      },
+      () => ({ status: 200, body: schema }),
+    ),
+  ),
+];

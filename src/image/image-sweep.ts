@@ -1,0 +1,74 @@
+import type { Reconciler } from '../kernel/reconciler.ts';
+import { blobAbandoned, blobDoomAll, blobKeysKnown, blobRelease } from './image-blob.store.ts';
+import { blobsReclaim } from './image-blob.ts';
+import { imageDeletedSet, imageKilledBefore, imageStatusSet } from './image.store.ts';
+import type { ImageWorld } from './image.world.ts';
+import type { ImageStore } from './stores/image-store.ts';
+
+/** How long a failed snapshot can be looked at before it goes. */
+const killedMs = 24 * 3_600_000;
+const keysAtOnce = 500;
+/** An image's id and a blob's: what is named otherwise was not put there by us. */
+const keyPattern = /^[0-9a-f-]{36}\.[0-9a-f-]{36}$/i;
+
+/** Puts right what uploaders and deleters left when they died. Never touches the bytes of a live upload. */
+export const imageSweep = (world: ImageWorld): Reconciler => ({
+  name: 'image-sweep',
+  everyMs: 30_000,
+  async run(signal) {
+    await abandonedRelease(world);
+    await killedDelete(world);
+    await blobsReclaim(world, null);
+    for (const store of world.stores) {
+      if (signal.aborted) return;
+      await strangersRemove(world, store, signal);
+    }
+  },
+});
+
+/** The image of an uploader that died can be uploaded again. */
+async function abandonedRelease({ db, clock }: ImageWorld): Promise<void> {
+  const now = clock.now();
+  const abandoned = await db.read((tx) => blobAbandoned(tx, now));
+  for (const { id, image_id } of abandoned) {
+    await db.write(async (tx) => {
+      const [held] = await blobAbandoned(tx, now, id);
+      if (held === undefined || !(await blobRelease(tx, id))) return;
+      const change = { status: 'queued', updated_at: now } as const;
+      await imageStatusSet(tx, image_id, ['saving'], change);
+    });
+  }
+}
+
+async function killedDelete({ db, clock }: ImageWorld): Promise<void> {
+  const now = clock.now();
+  const killed = await db.read((tx) => imageKilledBefore(tx, now - killedMs));
+  for (const id of killed) {
+    await db.write(async (tx) => {
+      await blobDoomAll(tx, id);
+      await imageDeletedSet(tx, id, now);
+    });
+  }
+}
+
+/** A row is written before the first byte and removed after the last: bytes without a row are nobody's. */
+async function strangersRemove(
+  { db }: ImageWorld,
+  store: ImageStore,
+  signal: AbortSignal,
+): Promise<void> {
+  let keys: string[] = [];
+  const removeUnknown = async (): Promise<void> => {
+    if (keys.length === 0) return;
+    const seen = keys;
+    keys = [];
+    const known = await db.read((tx) => blobKeysKnown(tx, store.id, seen));
+    for (const key of seen) if (!known.has(key)) await store.remove(key);
+  };
+  for await (const key of store.keys()) {
+    if (signal.aborted) return;
+    if (keyPattern.test(key)) keys.push(key);
+    if (keys.length >= keysAtOnce) await removeUnknown();
+  }
+  await removeUnknown();
+}

@@ -1,0 +1,92 @@
+import type { Migrations } from '../kernel/db.ts';
+
+export const imageMigrations: Migrations = {
+  '0001-images': {
+    async up(db) {
+      await db.schema
+        .createTable('image')
+        .addColumn('id', 'text', (c) => c.primaryKey())
+        .addColumn('name', 'text')
+        .addColumn('status', 'text', (c) => c.notNull())
+        .addColumn('visibility', 'text', (c) => c.notNull())
+        .addColumn('owner', 'text')
+        .addColumn('protected', 'integer', (c) => c.notNull())
+        .addColumn('hidden', 'integer', (c) => c.notNull())
+        .addColumn('disk_format', 'text')
+        .addColumn('container_format', 'text')
+        .addColumn('min_disk', 'integer', (c) => c.notNull())
+        .addColumn('min_ram', 'integer', (c) => c.notNull())
+        .addColumn('size', 'bigint')
+        .addColumn('virtual_size', 'bigint')
+        .addColumn('md5', 'text')
+        .addColumn('sha512', 'text')
+        .addColumn('created_at', 'bigint', (c) => c.notNull())
+        .addColumn('updated_at', 'bigint', (c) => c.notNull())
+        .execute();
+      await db.schema
+        .createIndex('image_owner')
+        .on('image')
+        .columns(['owner', 'created_at'])
+        .execute();
+      await db.schema
+        .createIndex('image_visibility')
+        .on('image')
+        .columns(['visibility', 'created_at'])
+        .execute();
+      await db.schema
+        .createTable('image_property')
+        .addColumn('image_id', 'text', (c) => c.notNull().references('image.id'))
+        .addColumn('name', 'text', (c) => c.notNull())
+        .addColumn('value', 'text', (c) => c.notNull())
+        .addPrimaryKeyConstraint('image_property_key', ['image_id', 'name'])
+        .execute();
+      await db.schema
+        .createTable('image_tag')
+        .addColumn('image_id', 'text', (c) => c.notNull().references('image.id'))
+        .addColumn('value', 'text', (c) => c.notNull())
+        .addPrimaryKeyConstraint('image_tag_key', ['image_id', 'value'])
+        .execute();
+      await db.schema.createIndex('image_tag_value').on('image_tag').column('value').execute();
+      await db.schema
+        .createTable('image_member')
+        .addColumn('image_id', 'text', (c) => c.notNull().references('image.id'))
+        .addColumn('member_id', 'text', (c) => c.notNull())
+        .addColumn('status', 'text', (c) => c.notNull())
+        .addColumn('created_at', 'bigint', (c) => c.notNull())
+        .addColumn('updated_at', 'bigint', (c) => c.notNull())
+        .addPrimaryKeyConstraint('image_member_key', ['image_id', 'member_id'])
+        .execute();
+      await db.schema
+        .createIndex('image_member_member')
+        .on('image_member')
+        .columns(['member_id', 'status'])
+        .execute();
+    },
+  },
+  '0002-image-blobs': {
+    async up(db) {
+      await db.schema
+        .createTable('image_blob')
+        .addColumn('id', 'text', (c) => c.primaryKey())
+        .addColumn('image_id', 'text', (c) => c.notNull().references('image.id'))
+        .addColumn('store', 'text', (c) => c.notNull())
+        .addColumn('key', 'text', (c) => c.notNull())
+        .addColumn('state', 'text', (c) => c.notNull())
+        .addColumn('held_until', 'bigint', (c) => c.notNull())
+        .addColumn('created_at', 'bigint', (c) => c.notNull())
+        .execute();
+      await db.schema.createIndex('image_blob_image').on('image_blob').column('image_id').execute();
+      await db.schema
+        .createIndex('image_blob_key')
+        .on('image_blob')
+        .columns(['store', 'key'])
+        .unique()
+        .execute();
+      await db.schema
+        .createIndex('image_blob_state')
+        .on('image_blob')
+        .columns(['state', 'held_until'])
+        .execute();
+    },
+  },
+};

@@ -1,0 +1,46 @@
+import type { PolicyDefaults } from '../kernel/policy.ts';
+
+const admin = 'role:admin';
+const ownerMember = 'role:member and project_id:%(project_id)s';
+const ownerReader = 'role:reader and project_id:%(project_id)s';
+const imageMember = 'project_id:%(member_id)s';
+const visible = `project_id:%(project_id)s or ${imageMember} or 'community':%(visibility)s or 'public':%(visibility)s or 'shared':%(visibility)s`;
+
+const adminOrMember = `${admin} or (${ownerMember})`;
+const adminOrReader = `${admin} or (${ownerReader})`;
+const adminOrReaderOrShared = `${admin} or (role:reader and (project_id:%(project_id)s or ${imageMember}))`;
+
+export const imagePolicy: PolicyDefaults = {
+  context_is_admin: { check: admin, description: 'Sees and changes images of every project' },
+  add_image: {
+    check: `${admin} or (${ownerMember} and project_id:%(owner)s)`,
+    description: 'Create an image',
+  },
+  delete_image: { check: adminOrMember, description: 'Delete an image' },
+  get_image: { check: `${admin} or (role:reader and (${visible}))`, description: 'Show an image' },
+  get_images: { check: adminOrReader, description: 'List images' },
+  modify_image: { check: adminOrMember, description: 'Change an image' },
+  publicize_image: { check: admin, description: 'Make an image public' },
+  communitize_image: { check: adminOrMember, description: 'Make an image a community image' },
+  download_image: {
+    check: `${admin} or (role:member and (${visible}))`,
+    description: 'Download the bytes of an image',
+  },
+  upload_image: { check: adminOrMember, description: 'Upload the bytes of an image' },
+  get_image_location: { check: adminOrReader, description: 'See where an image is stored' },
+  delete_image_location: { check: admin, description: 'Remove an image from one of its stores' },
+  add_member: { check: adminOrMember, description: 'Share an image with a project' },
+  delete_member: { check: adminOrMember, description: 'Stop sharing an image with a project' },
+  get_member: { check: adminOrReaderOrShared, description: 'Show a member of an image' },
+  get_members: { check: adminOrReaderOrShared, description: 'List the members of an image' },
+  modify_member: {
+    check: `${admin} or (role:member and ${imageMember})`,
+    description: 'Accept or reject an image shared with the project',
+  },
+  deactivate: { check: adminOrMember, description: 'Withhold the bytes of an image' },
+  reactivate: { check: adminOrMember, description: 'Give the bytes of an image out again' },
+  stores_info_detail: {
+    check: `${admin} or role:service`,
+    description: 'See the properties of the stores',
+  },
+};

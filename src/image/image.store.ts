@@ -1,0 +1,202 @@
+import type { Insertable, Selectable } from 'kysely';
+import { flag, type Tx } from '../kernel/db.ts';
+import type { Image, ImageEdit } from './image.model.ts';
+import type { ImageTable, ImageTables } from './image.tables.ts';
+import type { ImageStatus } from './image.model.ts';
+
+export async function imageInsert(tx: Tx<ImageTables>, image: Image): Promise<void> {
+  await tx.insertInto('image').values(rowOf(image)).execute();
+  await detailsInsert(tx, image.id, image);
+}
+
+/** Null: there is no such image, or it was deleted. */
+export async function imageSelect(tx: Tx<ImageTables>, id: string): Promise<Image | null> {
+  const row = await tx
+    .selectFrom('image')
+    .selectAll()
+    .where('id', '=', id)
+    .where('status', '<>', 'deleted')
+    .executeTakeFirst();
+  if (row === undefined) return null;
+  const [image] = await imagesOf(tx, [row]);
+  return image ?? null;
+}
+
+/** Rows with their properties, tags and stores: three statements, however many rows. */
+export async function imagesOf(
+  tx: Tx<ImageTables>,
+  rows: readonly Selectable<ImageTable>[],
+): Promise<Image[]> {
+  if (rows.length === 0) return [];
+  const ids = rows.map(({ id }) => id);
+  const properties = await tx
+    .selectFrom('image_property')
+    .selectAll()
+    .where('image_id', 'in', ids)
+    .orderBy('name')
+    .execute();
+  const tags = await tx
+    .selectFrom('image_tag')
+    .selectAll()
+    .where('image_id', 'in', ids)
+    .orderBy('value')
+    .execute();
+  const blobs = await tx
+    .selectFrom('image_blob')
+    .select(['image_id', 'store'])
+    .where('image_id', 'in', ids)
+    .where('state', '=', 'live')
+    .orderBy('created_at')
+    .execute();
+  const propertiesById = Map.groupBy(properties, ({ image_id }) => image_id);
+  const tagsById = Map.groupBy(tags, ({ image_id }) => image_id);
+  const blobsById = Map.groupBy(blobs, ({ image_id }) => image_id);
+  return rows.map((row) => ({
+    id: row.id,
+    name: row.name,
+    status: row.status,
+    visibility: row.visibility,
+    owner: row.owner,
+    isProtected: row.protected === 1,
+    isHidden: row.hidden === 1,
+    diskFormat: row.disk_format,
+    containerFormat: row.container_format,
+    minDiskGib: row.min_disk,
+    minRamMib: row.min_ram,
+    sizeBytes: row.size,
+    virtualSizeBytes: row.virtual_size,
+    md5: row.md5,
+    sha512: row.sha512,
+    properties: Object.fromEntries(
+      (propertiesById.get(row.id) ?? []).map(({ name, value }) => [name, value]),
+    ),
+    tags: (tagsById.get(row.id) ?? []).map(({ value }) => value),
+    stores: (blobsById.get(row.id) ?? []).map(({ store }) => store),
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  }));
+}
+
+export async function imageUpdate(
+  tx: Tx<ImageTables>,
+  id: string,
+  edit: ImageEdit,
+  now: number,
+): Promise<void> {
+  await tx
+    .updateTable('image')
+    .set({ ...columnsOf(edit), updated_at: now })
+    .where('id', '=', id)
+    .execute();
+  await detailsRemove(tx, id);
+  await detailsInsert(tx, id, edit);
+}
+
+export async function imageTouch(tx: Tx<ImageTables>, id: string, now: number): Promise<void> {
+  await tx.updateTable('image').set({ updated_at: now }).where('id', '=', id).execute();
+}
+
+/** False: the image was in none of the states named. */
+export async function imageStatusSet(
+  tx: Tx<ImageTables>,
+  id: string,
+  from: readonly ImageStatus[],
+  change: Partial<ImageTable> & { status: ImageStatus; updated_at: number },
+): Promise<boolean> {
+  const { numUpdatedRows } = await tx
+    .updateTable('image')
+    .set(change)
+    .where('id', '=', id)
+    .where('status', 'in', from)
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
+}
+
+/** The row stays, so that the id is never given to another image; all that belongs to it goes. */
+export async function imageDeletedSet(tx: Tx<ImageTables>, id: string, now: number): Promise<void> {
+  await tx
+    .updateTable('image')
+    .set({ status: 'deleted', updated_at: now })
+    .where('id', '=', id)
+    .execute();
+  await detailsRemove(tx, id);
+  await tx.deleteFrom('image_member').where('image_id', '=', id).execute();
+}
+
+export async function imageKilledBefore(tx: Tx<ImageTables>, time: number): Promise<string[]> {
+  const rows = await tx
+    .selectFrom('image')
+    .select('id')
+    .where('status', '=', 'killed')
+    .where('updated_at', '<', time)
+    .limit(1_000)
+    .execute();
+  return rows.map(({ id }) => id);
+}
+
+export async function tagInsert(tx: Tx<ImageTables>, id: string, value: string): Promise<void> {
+  await tx
+    .insertInto('image_tag')
+    .values({ image_id: id, value })
+    .onConflict((c) => c.doNothing())
+    .execute();
+}
+
+export async function tagRemove(tx: Tx<ImageTables>, id: string, value: string): Promise<boolean> {
+  const { numDeletedRows } = await tx
+    .deleteFrom('image_tag')
+    .where('image_id', '=', id)
+    .where('value', '=', value)
+    .executeTakeFirst();
+  return numDeletedRows > 0n;
+}
+
+async function detailsInsert(
+  tx: Tx<ImageTables>,
+  id: string,
+  { properties, tags }: Pick<ImageEdit, 'properties' | 'tags'>,
+): Promise<void> {
+  const pairs = Object.entries(properties);
+  if (pairs.length > 0) {
+    await tx
+      .insertInto('image_property')
+      .values(pairs.map(([name, value]) => ({ image_id: id, name, value })))
+      .execute();
+  }
+  const values = [...new Set(tags)];
+  if (values.length > 0) {
+    await tx
+      .insertInto('image_tag')
+      .values(values.map((value) => ({ image_id: id, value })))
+      .execute();
+  }
+}
+
+async function detailsRemove(tx: Tx<ImageTables>, id: string): Promise<void> {
+  await tx.deleteFrom('image_property').where('image_id', '=', id).execute();
+  await tx.deleteFrom('image_tag').where('image_id', '=', id).execute();
+}
+
+const columnsOf = (edit: ImageEdit) => ({
+  name: edit.name,
+  visibility: edit.visibility,
+  owner: edit.owner,
+  protected: flag(edit.isProtected),
+  hidden: flag(edit.isHidden),
+  disk_format: edit.diskFormat,
+  container_format: edit.containerFormat,
+  min_disk: edit.minDiskGib,
+  min_ram: edit.minRamMib,
+});
+
+const rowOf = (image: Image): Insertable<ImageTable> => ({
+  ...columnsOf(image),
+  id: image.id,
+  status: image.status,
+  size: image.sizeBytes,
+  virtual_size: image.virtualSizeBytes,
+  md5: image.md5,
+  sha512: image.sha512,
+  created_at: image.createdAt,
+  updated_at: image.updatedAt,
+});

@@ -1,0 +1,148 @@
+import { mkdir, open, opendir, rename, rm, stat, statfs, type FileHandle } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Failure, unavailable } from '../../kernel/errors.ts';
+import type { ImageStore, StoreWriter } from './image-store.ts';
+
+const readBytes = 1 << 20;
+/** How often the free space is looked at while bytes come in. */
+const spaceCheckBytes = 64 << 20;
+const partSuffix = '.part';
+
+export interface FileStoreOptions {
+  readonly id: string;
+  readonly directory: string;
+  /** Kept free for the databases and logs that share the file system. */
+  readonly reserveBytes: number;
+}
+
+/** One file per image, in one directory. A file without `.part` is complete and on the disk. */
+export function fileStore({ id, directory, reserveBytes }: FileStoreOptions): ImageStore {
+  return {
+    id,
+    type: 'file',
+    description: 'Files on the disk of the controller',
+    properties: { data_dir: directory },
+    write: (key) => fileWriter(directory, key, reserveBytes),
+    async sizeOf(key) {
+      try {
+        return (await stat(join(directory, key))).size;
+      } catch (error) {
+        if (codeOf(error) === 'ENOENT') return null;
+        throw unavailable('The image store does not answer.', { cause: error });
+      }
+    },
+    read: (key, offset, lengthBytes) => fileRead(join(directory, key), offset, lengthBytes),
+    async remove(key) {
+      await rm(join(directory, key + partSuffix), { force: true });
+      await rm(join(directory, key), { force: true });
+    },
+    async *keys() {
+      await mkdir(directory, { recursive: true });
+      for await (const entry of await opendir(directory)) {
+        if (entry.isFile()) yield entry.name.replace(/\.part$/, '');
+      }
+    },
+  };
+}
+
+async function* fileRead(
+  path: string,
+  offset: number,
+  lengthBytes: number,
+): AsyncIterable<Uint8Array> {
+  let file: FileHandle;
+  try {
+    file = await open(path, 'r');
+  } catch (cause) {
+    throw unavailable('The image store does not answer.', { cause });
+  }
+  try {
+    for (let at = offset, left = lengthBytes; left > 0;) {
+      // A new buffer each time: the socket may still be sending the last one.
+      const buffer = Buffer.allocUnsafeSlow(Math.min(readBytes, left));
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
+      if (bytesRead === 0) throw new Error(`${path} is shorter than its record says`);
+      yield buffer.subarray(0, bytesRead);
+      at += bytesRead;
+      left -= bytesRead;
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+async function fileWriter(
+  directory: string,
+  key: string,
+  reserveBytes: number,
+): Promise<StoreWriter> {
+  const made = await mkdir(directory, { recursive: true });
+  if (made !== undefined) await directorySync(dirname(made));
+  const path = join(directory, key);
+  const part = path + partSuffix;
+  await spaceCheck(directory, reserveBytes);
+  const file = await fullDiskRefused(open(part, 'wx', 0o600));
+  let uncheckedBytes = 0;
+  let isOpen = true;
+  const close = async (): Promise<void> => {
+    if (isOpen) await file.close();
+    isOpen = false;
+  };
+  return {
+    async write(chunk) {
+      uncheckedBytes += chunk.length;
+      if (uncheckedBytes >= spaceCheckBytes) {
+        uncheckedBytes = 0;
+        await spaceCheck(directory, reserveBytes);
+      }
+      for (let at = 0; at < chunk.length;) {
+        const { bytesWritten } = await fullDiskRefused(file.write(chunk, at, chunk.length - at));
+        at += bytesWritten;
+      }
+    },
+    async finish() {
+      await fullDiskRefused(file.datasync());
+      await close();
+      await rename(part, path);
+      await directorySync(directory);
+    },
+    async abort() {
+      await close();
+      await rm(part, { force: true });
+    },
+  };
+}
+
+/** A rename is only on the disk when its directory is. */
+async function directorySync(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function spaceCheck(directory: string, reserveBytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(directory);
+  if (bavail * bsize < reserveBytes) throw storeFull();
+}
+
+async function fullDiskRefused<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (['ENOSPC', 'EDQUOT', 'EFBIG'].includes(codeOf(error))) throw storeFull(error);
+    throw error;
+  }
+}
+
+const storeFull = (cause?: unknown): Failure =>
+  new Failure(
+    'too_large',
+    'Image storage media is full: There is not enough disk space on the image storage media.',
+    { type: 'StorageFull', cause },
+  );
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : '';
