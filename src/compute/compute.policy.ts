@@ -1,6 +1,7 @@
 import type { PolicyDefaults } from '../kernel/policy.ts';
 import { flavorPolicy } from './flavor.policy.ts';
 import { keypairPolicy } from './keypair.policy.ts';
+import { quotaPolicy } from './quota.policy.ts';
 import { serverPolicy } from './server.policy.ts';
 
 /** Rules that others are made of: Nova's personas. */
@@ -34,4 +35,5 @@ export const computePolicy: PolicyDefaults = {
   ...serverPolicy,
   ...flavorPolicy,
   ...keypairPolicy,
+  ...quotaPolicy,
 };

@@ -113,16 +113,18 @@ function exchangeOpen(
   request: IncomingMessage,
 ): Exchange {
   const [rawPath = '/', rawQuery = ''] = (request.url ?? '/').split('?', 2);
-  const mounted = mounts.find(
+  const found = mounts.find(
     ({ mount }) => rawPath === mount || rawPath.startsWith(`${mount}/`) || mount === '',
   );
-  if (mounted === undefined) throw new Error('one API must be mounted at the root');
+  // Without an API at the root, any of them may say that there is nothing here.
+  const mounted = found ?? mounts.at(-1);
+  if (mounted === undefined) throw new Error('a server needs an API to serve');
   const requestId = `req-${options.ids.uuid()}`;
   return {
     request,
     requestId,
     mounted,
-    path: rawPath.slice(mounted.mount.length) || '/',
+    path: found === undefined ? '/-' : rawPath.slice(mounted.mount.length) || '/',
     query: new URLSearchParams(rawQuery),
     log: options.log.with({ requestId, api: mounted.api.name }),
     version: mounted.api.microversions?.min ?? noVersion,
