@@ -192,6 +192,11 @@ test('the API answers as its routes say', async (t) => {
     const answer = await server.call('DELETE', '/v2/newer');
     assert.deepEqual([answer.status, answer.headers.get('allow')], [405, 'GET']);
   });
+  for (const path of ['/v2/things/%zz/action', '/v2/%', '/v2/newer?a=%zz']) {
+    await t.test(`${path} is no fault of ours`, async () => {
+      assert.ok((await server.call('GET', path)).status < 500);
+    });
+  }
   await t.test(
     'an endpoint that forgets its rule or lies about its reply is a bug, not an answer',
     async () => {
