@@ -1,5 +1,6 @@
 import { ConfigError } from '../kernel/config.ts';
 import { causesOf } from '../kernel/errors.ts';
+import { programVersion } from './program-version.ts';
 import { commandParse, exitCodes, isSet, UserError, type Command } from './command.ts';
 
 /** Each command is loaded when it is asked for: `status` shall not wait for what `control` needs. */
@@ -7,6 +8,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   up: async () => (await import('./commands/up.ts')).upCommand,
   down: async () => (await import('./commands/down.ts')).downCommand,
   agent: async () => (await import('./commands/agent.ts')).agentCommand,
+  status: async () => (await import('./commands/status.ts')).statusCommand,
+  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
   image: async () => (await import('./commands/image.ts')).imageCommand,
   test: async () => (await import('./commands/test.ts')).testCommand,
   control: async () => (await import('./commands/control.ts')).controlCommand,
@@ -15,7 +18,9 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
 const help = `welkin - a private cloud on this machine
 
   welkin up            start the cloud, or find it running
-  welkin down          stop it; guests run on (--guests: stop them too, --purge: remove everything)
+  welkin down          stop it; guests run on (--guests: stop them too, --purge: remove everything)  welkin status        how it is: programs, memory, APIs; the exit code tells
+  welkin doctor        try what the cloud needs of this machine and say what to do
+
   welkin image build   make the small guest image "tiny" and upload it
 
   welkin test          run the project's tests
@@ -23,13 +28,17 @@ const help = `welkin - a private cloud on this machine
   welkin agent         the program on each host        (started by up)
   welkin control       the program that serves the APIs (started by up)
 
-Every command explains itself: welkin up --help`;
+Every command explains itself: welkin up --help. The version: welkin --version`;
 
 /** Runs the command line and resolves to the exit code. */
 export async function cliRun(words: readonly string[]): Promise<number> {
   const [name = '--help', ...rest] = words;
   if (name === '--help' || name === '-h' || name === 'help') {
     console.log(help);
+    return exitCodes.ok;
+  }
+  if (name === '--version') {
+    console.log(programVersion);
     return exitCodes.ok;
   }
   try {

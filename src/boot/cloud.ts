@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { textOf, UserError, type CommandInput } from './command.ts';
 import { configurationRead, type Configuration } from './configuration.ts';
 import { layoutOf, type Layout } from './layout.ts';
@@ -12,7 +12,13 @@ export interface Cloud {
 }
 
 export const stateDirOf = (input: CommandInput): string =>
-  resolve(textOf(input, 'state-dir') ?? '/var/lib/welkin');
+  pathReal(resolve(textOf(input, 'state-dir') ?? '/var/lib/welkin'));
+
+/** One name for one place, before and after it exists: the names of namespaces are made from it. */
+function pathReal(path: string): string {
+  if (existsSync(path)) return realpathSync(path);
+  return path === dirname(path) ? path : join(pathReal(dirname(path)), basename(path));
+}
 
 /** As the files and the command line want it; the running cloud may still have older settings. */
 export function cloudWanted(input: CommandInput): Cloud {

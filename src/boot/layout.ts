@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 
 /**
@@ -13,6 +14,8 @@ export const guestUid = 60_902;
  */
 export interface Layout {
   readonly stateDir: string;
+  /** Four of 0-9a-z in the names of everything this cloud makes in the kernel: clouds share a machine by it. */
+  readonly cloudId: string;
   /** Locks, pid files, the agent's socket and the configuration in force. */
   readonly runDir: string;
   readonly logDir: string;
@@ -39,6 +42,7 @@ export function layoutOf(stateDir: string): Layout {
   const at = (...parts: string[]): string => join(stateDir, ...parts);
   return {
     stateDir,
+    cloudId: cloudIdOf(stateDir),
     runDir: at('run'),
     logDir: at('log'),
     controlDir: at('control'),
@@ -57,4 +61,10 @@ export function layoutOf(stateDir: string): Layout {
     supervisorFile: at('run', 'supervisor.json'),
     supervisorLock: at('run', 'supervisor.lock'),
   };
+}
+
+/** Made from the place, so that what a cloud left in the kernel is found even when its folder is gone. */
+function cloudIdOf(stateDir: string): string {
+  const number = createHash('sha256').update(stateDir).digest().readUInt32BE();
+  return (number % 36 ** 4).toString(36).padStart(4, '0');
 }

@@ -26,7 +26,7 @@ export function rootCheck(): void {
 }
 
 /** Control and guests are not root and have to reach their folders. */
-function pathCheck(stateDir: string): void {
+export function pathCheck(stateDir: string): void {
   for (let folder = dirname(stateDir); folder !== dirname(folder); folder = dirname(folder)) {
     if (!existsSync(folder) || (statSync(folder).mode & 0o001) !== 0) continue;
     throw new UserError(
@@ -51,7 +51,7 @@ function spaceCheck(stateDir: string): void {
 }
 
 /** At the first start nothing of this cloud exists, so whoever has an address in its external range is another. */
-function rangeCheck({ layout, configuration }: Cloud): void {
+export function rangeCheck({ layout, configuration }: Cloud): void {
   if (cloudStarted(layout.stateDir) !== null) return;
   const { cidr } = configuration.external;
   const wanted = cidrParse(cidr);
@@ -70,7 +70,7 @@ function rangeCheck({ layout, configuration }: Cloud): void {
   }
 }
 
-async function portCheck(listen: Listen): Promise<void> {
+export async function portCheck(listen: Listen): Promise<void> {
   const code = await listenTry(listen);
   if (code === null) return;
   const place = listenText(listen);

@@ -6,6 +6,7 @@ import type { Cloud } from './cloud.ts';
 import { UserError } from './command.ts';
 import { credentialsEnsure } from './credentials.ts';
 import { fileWrite, folderEnsure } from './files.ts';
+import { hostPrepare } from './host-prepare.ts';
 import { controlUid, type Layout } from './layout.ts';
 import { logFileRotate, logFileTail } from './log-file.ts';
 import { runningForget, runningOf, runningRecord } from './running.ts';
@@ -36,6 +37,7 @@ export async function supervisorRun(options: SupervisorOptions): Promise<void> {
   const { cloud, log, signal, progress } = options;
   progress({ kind: 'stage', stage: 'keys' });
   stateEnsure(cloud);
+  await hostPrepare();
   const own = runningOf(process.pid);
   if (own !== null) runningRecord(cloud.layout.supervisorFile, own);
   const stop = new AbortController();
