@@ -1,5 +1,6 @@
-/** Connections that the kernel tracks in a namespace: read, judged by whoever knows the rules, and cut. */
+/** Connections that the kernel tracks in a namespace: read, and changed by whoever knows the rules. */
 import { commandRun } from '../command.ts';
+import { addressCanonical } from './addresses.ts';
 import { inNamespace } from './kernel-state.ts';
 
 export interface Flow {
@@ -12,59 +13,77 @@ export interface Flow {
   readonly replyDestination: string;
   readonly destinationPort: number | null;
   readonly icmp: { readonly type: number; readonly code: number } | null;
-  /** As `conntrack` wants to read it. */
-  readonly text: string;
+  readonly mark: number;
 }
 
-const protocolNumbers: Readonly<Record<string, number>> = {
-  icmp: 1,
-  tcp: 6,
-  udp: 17,
-  dccp: 33,
-  gre: 47,
-  icmpv6: 58,
-  sctp: 132,
-  udplite: 136,
-};
-
 export async function flowsRead(namespace: string): Promise<Flow[]> {
-  const text = await commandRun(inNamespace(namespace, ['conntrack', '-L', '-o', 'save']));
+  const text = await commandRun(inNamespace(namespace, ['conntrack', '-L', '-o', 'extended']));
   return text.split('\n').flatMap(flowParse);
 }
 
-/** One line of `conntrack -o save`; empty for what is none. */
+/** One line of `conntrack -L -o extended`; empty for what is none. */
 export function flowParse(line: string): [Flow] | [] {
-  if (!line.startsWith('-A ')) return [];
-  const words = line.split(/\s+/);
-  const after = (option: string): string | null => {
-    const at = words.indexOf(option);
-    return at === -1 ? null : (words[at + 1] ?? null);
+  const protocol = /^ipv[46]\s+\d+\s+\S+\s+(\d+)\s/.exec(line)?.[1];
+  if (protocol === undefined) return [];
+  // Of each name the first is of the packets that began it, the second of the answers.
+  const all = (name: string): string[] =>
+    [...line.matchAll(new RegExp(`\\b${name}=(\\S+)`, 'g'))].map((match) => match[1] ?? '');
+  const number = (name: string): number | null => {
+    const [first] = all(name);
+    return first === undefined ? null : Number(first);
   };
-  const number = (option: string): number | null => {
-    const value = after(option);
-    return value === null ? null : Number(value);
-  };
-  const protocol = after('-p') ?? '';
-  const icmp = protocol === 'icmpv6' ? '--icmpv6' : '--icmp';
-  const type = number(`${icmp}-type`);
+  const [source, replySource] = all('src').map(addressCanonical);
+  const [destination, replyDestination] = all('dst').map(addressCanonical);
+  if (source === undefined || destination === undefined) return [];
+  const type = number('type');
   return [
     {
-      protocol: protocolNumbers[protocol] ?? Number(protocol),
-      source: after('-s') ?? '',
-      destination: after('-d') ?? '',
-      replySource: after('-r') ?? '',
-      replyDestination: after('-q') ?? '',
-      destinationPort: number('--dport'),
-      icmp: type === null ? null : { type, code: number(`${icmp}-code`) ?? 0 },
-      // Time-out and state may be others by the time it is cut.
-      text: line.replace('-A ', '').replaceAll(/(?:^| )(?:-t|-u|--state) \S+/g, ''),
+      protocol: Number(protocol),
+      source,
+      destination,
+      replySource: replySource ?? destination,
+      replyDestination: replyDestination ?? source,
+      destinationPort: number('dport'),
+      icmp: type === null ? null : { type, code: number('code') ?? 0 },
+      mark: number('mark') ?? 0,
     },
   ];
 }
 
-export async function flowsCut(namespace: string, flows: readonly Flow[]): Promise<void> {
+export async function flowsMark(
+  namespace: string,
+  flows: readonly Flow[],
+  mark: number,
+): Promise<void> {
+  await flowsChange(namespace, flows, (flow) => `-U ${filterText(flow)} --mark ${mark}`);
+}
+
+export async function flowsDelete(namespace: string, flows: readonly Flow[]): Promise<void> {
+  await flowsChange(
+    namespace,
+    flows,
+    (flow) => `-D ${filterText(flow)} -r ${flow.replySource} -q ${flow.replyDestination}`,
+  );
+}
+
+/** Lines that match nothing any more are no failure: a connection may have ended by itself. */
+async function flowsChange(
+  namespace: string,
+  flows: readonly Flow[],
+  line: (flow: Flow) => string,
+): Promise<void> {
   if (flows.length === 0) return;
-  const input = flows.map(({ text }) => `-D ${text.trim()}\n`).join('');
-  // One that ended by itself meanwhile is no failure.
-  await commandRun(inNamespace(namespace, ['conntrack', '-R', '-']), { input }).catch(() => {});
+  // The source port is in no rule, so connections that differ in it alone are one line.
+  const lines = new Set(flows.map(line));
+  await commandRun(inNamespace(namespace, ['conntrack', '-R', '-']), {
+    input: `${[...lines].join('\n')}\n`,
+    timeoutMs: 120_000,
+  });
+}
+
+function filterText({ protocol, source, destination, destinationPort, icmp }: Flow): string {
+  const name = protocol === 1 ? 'icmp' : protocol === 58 ? 'icmpv6' : String(protocol);
+  const port = destinationPort === null ? '' : ` --dport ${destinationPort}`;
+  const type = icmp === null ? '' : ` --${name}-type ${icmp.type} --${name}-code ${icmp.code}`;
+  return `-p ${name} -s ${source} -d ${destination}${port}${type}`;
 }

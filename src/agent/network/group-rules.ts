@@ -134,7 +134,11 @@ function protocolText({ version, protocol, portMin, portMax }: SecurityRule): st
   return `${name} dport ${first === last ? first : `${first}-${last}`}`;
 }
 
+/** Mark of a connection whose rule was taken away: it stays known to the kernel, so that nothing revives it. */
+export const flowForbidden = 1;
+
 const stateful = [
+  `ct mark ${flowForbidden} drop`,
   'meta mark != @stateless ct state established,related accept',
   'meta mark != @stateless ct state invalid drop',
 ];

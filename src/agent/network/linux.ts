@@ -2,12 +2,13 @@
  * The network half of the agent on Linux. The kernel's namespaces, bridges and rules carry the packets; this process
  * only makes them be as control's documents say, so it may die and come back at any time.
  */
-import { rm } from 'node:fs/promises';
+import { chmod, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { ExternalWanted, NetworkWanted, RouterWanted, ServerWanted } from '../api.ts';
 import { AgentFailure } from '../failure.ts';
+import { advertisersOpen, type Advertisers } from './advertise.ts';
 import { addressCanonical, linkLocalOf } from './addresses.ts';
 import type { DocumentActual, HostNetwork, MetadataRender } from './host-network.ts';
 import { externalApply, externalRemove } from './external-network.ts';
@@ -41,13 +42,16 @@ export async function hostNetworkOpen(options: HostNetworkOptions): Promise<Host
     for (const listener of listeners) listener(document);
   };
   const world = await worldOpen(options, names, report);
-  const { externals, networks, routers, services, taps } = world;
+  const { advertisers, externals, networks, routers, services, taps } = world;
   const stop = async (): Promise<void> => {
     services.close();
+    advertisers.stop();
     await Promise.all([externals, networks, routers].map((keeper) => keeper.stop()));
   };
   return {
     async start() {
+      // As udev has it everywhere: guests run without rights and open their taps by this file.
+      await chmod('/dev/net/tun', 0o666);
       await orphansRemove(world);
       await taps.find(networks.all().map(({ id }) => id));
       await externals.start();
@@ -77,6 +81,7 @@ export async function hostNetworkOpen(options: HostNetworkOptions): Promise<Host
       await stop();
       await hostPurge(world);
       await rm(world.directory, { recursive: true, force: true });
+      await rm(names.runDirectory, { recursive: true, force: true });
     },
   };
 }
@@ -89,6 +94,7 @@ interface World {
   readonly routers: Keeper<RouterWanted>;
   readonly services: NetworkServices;
   readonly taps: Taps;
+  readonly advertisers: Advertisers;
 }
 
 async function worldOpen(
@@ -125,13 +131,15 @@ async function worldOpen(
     clock,
     log,
   });
-  const routers = await routersKeep({ options, names, report, directory, networks, externals });
+  const advertisers = advertisersOpen({ directory: names.runDirectory, clock, log });
+  const kept = { networks, externals, advertisers };
+  const routers = await routersKeep({ options, names, report, directory, ...kept });
   const services = networkServicesOpen({
     network: (id) => networks.get(id),
     metadata: (networkId, source) => metadataFor(options, networks, networkId, source),
     forward: dnsForwardOpen({ resolvers: hostResolvers, timeoutMs: 3_000, asksMax: 256 }),
   });
-  return { names, directory, externals, networks, routers, services, taps };
+  return { names, directory, routers, services, taps, ...kept };
 
   /** Sockets and cables of an earlier namespace went with it. */
   function networkIsNew(id: string): void {
@@ -148,13 +156,15 @@ interface RouterPlace {
   readonly directory: string;
   readonly networks: Keeper<NetworkWanted>;
   readonly externals: Keeper<ExternalWanted>;
+  readonly advertisers: Advertisers;
 }
 
 async function routersKeep(place: RouterPlace): Promise<Keeper<RouterWanted>> {
-  const { names, networks, externals, report, options } = place;
+  const { names, advertisers, networks, externals, report, options } = place;
   const { clock, log } = options;
   const routers = routersOpen({
     names,
+    advertisers,
     network: (id) => networks.get(id),
     externalMtu: (id) => externals.get(id)?.mtu ?? null,
   });
@@ -198,7 +208,13 @@ function metadataFor(
 }
 
 /** What no document names was being removed, or is the rest of a life before this one. */
-async function orphansRemove({ names, networks, routers, externals }: World): Promise<void> {
+async function orphansRemove({
+  names,
+  networks,
+  routers,
+  externals,
+  advertisers,
+}: World): Promise<void> {
   const namespaces = new Set([
     ...networks.all().map(({ id }) => names.networkNamespace(id)),
     ...routers.all().map(({ id }) => names.routerNamespace(id)),
@@ -209,10 +225,12 @@ async function orphansRemove({ names, networks, routers, externals }: World): Pr
       .all()
       .flatMap(({ gateway }) => (gateway === null ? [] : names.gatewayOuter(gateway.portId))),
   ]);
+  await advertisers.removeOthers(namespaces);
   await remove(names, (name) => !namespaces.has(name) && !links.has(name));
 }
 
-async function hostPurge({ names, taps }: World): Promise<void> {
+async function hostPurge({ names, taps, advertisers }: World): Promise<void> {
+  await advertisers.removeOthers(new Set());
   await remove(names, () => true);
   await taps.purge();
 }

@@ -19,6 +19,8 @@ export interface Names {
   /** Start of the name of the outer end of every router's gateway, in the host's namespace. */
   readonly gatewayPrefix: string;
   gatewayOuter(portId: string): string;
+  /** Files of programs that outlive the agent, but not the boot. */
+  readonly runDirectory: string;
 }
 
 export function namesOf(cloud: string): Names {
@@ -37,6 +39,7 @@ export function namesOf(cloud: string): Names {
     externalBridge: (id) => externalPrefix + tail(id, 8),
     gatewayPrefix,
     gatewayOuter: (portId) => gatewayPrefix + tail(portId, 8),
+    runDirectory: `/run/welkin-${cloud}`,
   };
 }
 

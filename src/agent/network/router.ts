@@ -1,7 +1,8 @@
 /** Routers in the kernel: a namespace each, with a cable to every network and one to the bridge outside. */
 import type { NetworkWanted, RouterInterface, RouterWanted } from '../api.ts';
 import { AgentFailure } from '../failure.ts';
-import { flowsCut, flowsRead, type Flow } from './flows.ts';
+import type { Advertisers } from './advertise.ts';
+import { flowsDelete, flowsRead, type Flow } from './flows.ts';
 import {
   bridgeBatch,
   ipBatch,
@@ -24,13 +25,14 @@ export interface Routers {
 
 export interface RouterSurroundings {
   readonly names: Names;
+  readonly advertisers: Advertisers;
   readonly network: (id: string) => NetworkWanted | null;
   /** Null: the external network is not on this host. */
   readonly externalMtu: (id: string) => number | null;
 }
 
 export function routersOpen(surroundings: RouterSurroundings): Routers {
-  const { names } = surroundings;
+  const { names, advertisers } = surroundings;
   const loaded = new Map<string, string>();
   return {
     async apply(document) {
@@ -49,16 +51,18 @@ export function routersOpen(surroundings: RouterSurroundings): Routers {
       await ipBatch(namespace, ip);
       if (isChanged) {
         const flows = await flowsRead(namespace);
-        await flowsCut(
+        await flowsDelete(
           namespace,
           flows.filter((flow) => !isTranslatedSo(router, flow)),
         );
       }
+      await advertisers.ensure(namespace, router);
       loaded.set(router.id, rules);
     },
     async remove(id) {
       loaded.delete(id);
       const namespace = names.routerNamespace(id);
+      await advertisers.remove(namespace);
       // A namespace dies some time after it was deleted; its cables are taken away at once.
       const links = await linksRead(namespace).catch(() => new Map<string, never>());
       for (const name of links.keys()) if (name !== 'lo') await linkDelete(namespace, name);

@@ -1,7 +1,9 @@
 /** Tenant networks in the kernel: a namespace each, with the bridge, the taps of guests and the rules between them. */
 import type { NetworkWanted } from '../api.ts';
 import { guardRules } from './guard-rules.ts';
-import { groupRules } from './group-rules.ts';
+import { flowJudgeOf } from './flow-judge.ts';
+import { flowsMark, flowsRead } from './flows.ts';
+import { flowForbidden, groupRules } from './group-rules.ts';
 import {
   bridgeBatch,
   ipBatch,
@@ -31,7 +33,9 @@ export function tenantNetworksOpen(names: Names): TenantNetworks {
       const isFirst = !loaded.has(network.id);
       // Rules come first: nothing is connected before it is guarded, nothing goes on that is forbidden now.
       const rules = guardRules(network, names, bridgeMacOf(network)) + groupRules(network);
-      if (loaded.get(network.id) !== rules) await nftLoad(namespace, rules);
+      const isChanged = loaded.get(network.id) !== rules;
+      if (isChanged) await nftLoad(namespace, rules);
+      if (isChanged && !isNew) await flowsJudge(namespace, network);
       const { ip, bridge } = networkPlan(network, await kernelStateRead(namespace), names);
       await ipBatch(namespace, ip);
       await bridgeBatch(namespace, bridge);
@@ -44,6 +48,23 @@ export function tenantNetworksOpen(names: Names): TenantNetworks {
       await namespaceDelete(names.networkNamespace(id));
     },
   };
+}
+
+/** Connections that the rules do not allow any more are stopped, those that are allowed again go on. */
+async function flowsJudge(namespace: string, network: NetworkWanted): Promise<void> {
+  const isAllowed = flowJudgeOf(network);
+  const flows = await flowsRead(namespace);
+  const wrong = flows.filter((flow) => isAllowed(flow) === (flow.mark === flowForbidden));
+  await flowsMark(
+    namespace,
+    wrong.filter((flow) => flow.mark !== flowForbidden),
+    flowForbidden,
+  );
+  await flowsMark(
+    namespace,
+    wrong.filter((flow) => flow.mark === flowForbidden),
+    0,
+  );
 }
 
 const settings = {
