@@ -16,7 +16,7 @@ function movableClock(): Clock & { forwardMs: number } {
   const clock = {
     forwardMs: 0,
     now: () => systemClock.now() + clock.forwardMs,
-    sleep: systemClock.sleep,
+    sleep: (delayMs: number, signal?: AbortSignal) => systemClock.sleep(delayMs, signal),
   };
   return clock;
 }
@@ -41,7 +41,8 @@ test('bytes without a row go, finished or not; what is named otherwise is not ou
 test('the image of an uploader that died is queued again, and its bytes are gone', async () => {
   const clock = movableClock();
   await using server = await imageServe({ clock });
-  const { world, directory, files } = server.house;
+  const { house } = server;
+  const { world, directory } = house;
   const id = await server.create();
   const now = clock.now();
   await world.db.write(async (tx) => {
@@ -61,11 +62,11 @@ test('the image of an uploader that died is queued again, and its bytes are gone
 
   await imageSweep(world).run(forever);
   assert.equal(await status(), 'saving');
-  assert.equal(files().length, 1);
+  assert.equal(house.files().length, 1);
   clock.forwardMs = 31_000;
   await imageSweep(world).run(forever);
   assert.equal(await status(), 'queued');
-  assert.deepEqual(files(), []);
+  assert.deepEqual(house.files(), []);
   assert.equal((await server.upload(id, 'bytes')).status, 204);
 });
 

@@ -70,7 +70,8 @@ test('of two uploads at once one is refused', async () => {
   await using server = await imageServe();
   const id = await server.create();
   const answers = await Promise.all([server.upload(id, 'one'), server.upload(id, 'two')]);
-  assert.deepEqual(answers.map(({ status }) => status).toSorted(), [204, 409]);
+  const statuses = answers.map(({ status }) => status);
+  assert.deepEqual(new Set(statuses), new Set([204, 409]));
   assert.equal(server.house.files().length, 1);
 });
 
