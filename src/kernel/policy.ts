@@ -32,6 +32,8 @@ export interface RuleDefault {
   /** In oslo.policy's language, e.g. `role:reader and project_id:%(project_id)s`. */
   readonly check: string;
   readonly description: string;
+  /** Scopes a token may have for the rule to allow anything, whatever the check says; absent: any. */
+  readonly scopes?: readonly ActorScope['kind'][];
 }
 export type PolicyDefaults = Readonly<Record<string, RuleDefault>>;
 
@@ -41,8 +43,12 @@ type Check = (actor: Actor, target: Target, rules: ReadonlyMap<string, Check>) =
 export class Policy {
   readonly #rules = new Map<string, Check>();
   readonly #texts = new Map<string, string>();
+  readonly #scopes = new Map<string, readonly ActorScope['kind'][]>();
 
   constructor(defaults: PolicyDefaults, overrides: Readonly<Record<string, string>> = {}) {
+    for (const [name, { scopes }] of Object.entries(defaults)) {
+      if (scopes !== undefined) this.#scopes.set(name, scopes);
+    }
     const texts = Object.entries(defaults).map(([name, { check }]) => [name, check] as const);
     for (const [name, text] of [...texts, ...Object.entries(overrides)]) {
       this.#texts.set(name, text);
@@ -60,6 +66,9 @@ export class Policy {
   allows(rule: string, actor: Actor, target: Target): boolean {
     const check = this.#rules.get(rule);
     if (check === undefined) throw new Error(`policy rule ${rule} is not declared`);
+    const { kind } = actor.scope;
+    // An unscoped token holds no role, so only what it owns is open to it.
+    if (kind !== 'unscoped' && this.#scopes.get(rule)?.includes(kind) === false) return false;
     return check(actor, target, this.#rules);
   }
 
@@ -146,24 +155,32 @@ function leafParse(token: string): Check | null {
   const literal = /^'(.*)'$/.exec(left)?.[1];
   if (literal !== undefined) return (_, target) => wanted(target) === literal;
   if (left === 'True' || left === 'False' || left === 'None') {
-    return (_, target) => String(wanted(target)).toLowerCase() === left.toLowerCase();
+    const name = nameOf(right);
+    if (name === null) return () => right.toLowerCase() === left.toLowerCase();
+    return (_, target) => {
+      const value = target[name] === null ? 'none' : String(target[name]).toLowerCase();
+      return name in target && value === left.toLowerCase();
+    };
   }
   return (actor, target) => {
     const held = credentialOf(actor, left);
-    if (held === null) return false;
+    // Only where the rule itself says None: a missing target must not match a missing scope.
+    if (held === null) return right === 'None';
     return Array.isArray(held) ? held.includes(String(wanted(target))) : held === wanted(target);
   };
 }
 
 /** `%(project_id)s` is looked up in the target; a name that is not there matches nothing. */
 function valueOf(text: string): (target: Target) => string | undefined {
-  const name = /^%\((.+)\)s$/.exec(text)?.[1];
-  if (name === undefined) return () => text.replace(/^'(.*)'$/, '$1');
+  const name = nameOf(text);
+  if (name === null) return () => text.replace(/^'(.*)'$/, '$1');
   return (target) => {
     const value = target[name];
     return value === undefined || value === null ? undefined : String(value);
   };
 }
+
+const nameOf = (text: string): string | null => /^%\((.+)\)s$/.exec(text)?.[1] ?? null;
 
 function credentialOf(actor: Actor, name: string): string | readonly string[] | null {
   const { scope } = actor;
@@ -176,8 +193,10 @@ function credentialOf(actor: Actor, name: string): string | readonly string[] | 
     case 'tenant_id':
       return scope.kind === 'project' ? scope.projectId : null;
     case 'project_domain_id':
+    case 'token.project.domain.id':
       return scope.kind === 'project' ? scope.domainId : null;
     case 'domain_id':
+    case 'token.domain.id':
       return scope.kind === 'domain' ? scope.domainId : null;
     case 'system_scope':
       return scope.kind === 'system' ? 'all' : null;

@@ -2,7 +2,7 @@ import { Compile } from 'typebox/compile';
 import type { Reply, Route } from './endpoint.ts';
 
 /** Throws when an answer is not what its route declares: the published schema would lie. */
-export function replyCheck(route: Route, { status, body }: Reply): void {
+export function replyCheck(route: Route, { status, body, bytes }: Reply): void {
   const schema = route.reply[status];
   if (schema === undefined)
     throw new Error(`${route.id} answered ${status}, which it does not declare`);
@@ -10,7 +10,9 @@ export function replyCheck(route: Route, { status, body }: Reply): void {
     if (body !== undefined) throw new Error(`${route.id} declares no body for ${status}`);
     return;
   }
-  const wire: unknown = JSON.parse(JSON.stringify(body ?? null));
+  const wire: unknown = JSON.parse(
+    typeof bytes === 'string' ? bytes : JSON.stringify(body ?? null),
+  );
   const compiled = Compile(schema);
   if (compiled.Check(wire)) return;
   const errors = compiled

@@ -1,0 +1,110 @@
+import { Failure, forbidden, notFound } from '../kernel/errors.ts';
+import { expecting } from './failure.ts';
+import type { IdentityWorld } from './identity.world.ts';
+import { passwordVerify } from './password.ts';
+import { snapshotGet } from './snapshot.ts';
+import type { AuthMethod } from './token.model.ts';
+import type { AuthWanted } from './token.schema.ts';
+import { tokenResolve } from './token-state.ts';
+import type { UserAccount } from './user.model.ts';
+import { userGet, userGetByName } from './user.store.ts';
+
+/** Who someone proved to be, and what the proof allows. */
+export interface Identified {
+  readonly user: UserAccount;
+  readonly methods: readonly AuthMethod[];
+  readonly expiresAtMs: number;
+  /** Audit id of the first token of the chain, where a token was the proof. */
+  readonly chainId: string | null;
+  readonly isSystemScoped: boolean;
+}
+
+/** One answer to everything that is wrong with a log-in; `why` is for the audit trail. */
+export const unauthenticated = (why: string, userId?: string): Failure =>
+  new Failure('unauthenticated', 'The request you have made requires authentication.', {
+    detail: { why, ...(userId !== undefined && { userId }) },
+  });
+
+type PasswordUser = NonNullable<AuthWanted['identity']['password']>['user'];
+
+/** An unknown user takes as long as a wrong password. */
+export async function passwordIdentify(
+  world: IdentityWorld,
+  wanted: PasswordUser,
+): Promise<Identified> {
+  if (wanted === undefined) throw expecting('user', 'password');
+  const { password } = wanted;
+  if (password === undefined) throw expecting('password', 'user');
+  const user = await userFind(world, wanted);
+  const isRight = await passwordVerify(world, user?.passwordHash ?? null, password);
+  if (user === null) throw unauthenticated('no such user');
+  if (!isRight) throw unauthenticated('the password is wrong', user.id);
+  const { domains } = await snapshotGet(world);
+  if (!user.isEnabled) {
+    throw unauthenticated(`The account is disabled for user: ${user.id}.`, user.id);
+  }
+  if (domains.get(user.domainId)?.isEnabled !== true) {
+    throw unauthenticated('the domain of the user is disabled', user.id);
+  }
+  if (user.passwordExpiresAtMs !== null && user.passwordExpiresAtMs <= world.clock.now()) {
+    throw unauthenticated(
+      `The password is expired and needs to be changed for user: ${user.id}.`,
+      user.id,
+    );
+  }
+  return {
+    user,
+    methods: ['password'],
+    expiresAtMs: world.clock.now() + world.settings.tokenLifeMs,
+    chainId: null,
+    isSystemScoped: false,
+  };
+}
+
+async function userFind(
+  world: IdentityWorld,
+  { id, name, domain }: NonNullable<PasswordUser>,
+): Promise<UserAccount | null> {
+  const { db } = world;
+  if (name === undefined) {
+    if (id === undefined) throw idOrName('identity/password/user');
+    return await db.read((tx) => userGet(tx, id));
+  }
+  if (domain === undefined) throw expecting('domain', 'user');
+  if (domain.id === undefined && domain.name === undefined) {
+    throw idOrName('identity/password/user/domain');
+  }
+  const { domains } = await snapshotGet(world);
+  const domainId =
+    domain.id ?? [...domains.values()].find((candidate) => candidate.name === domain.name)?.id;
+  if (domainId === undefined) return null;
+  return await db.read((tx) => userGetByName(tx, name, domainId));
+}
+
+const idOrName = (where: string): Failure =>
+  new Failure('invalid', `Invalid input for field ${where}: id or name must be present.`);
+
+/** Rescoping: the new token ends when the old one does, and belongs to its chain. */
+export async function tokenIdentify(
+  world: IdentityWorld,
+  wanted: AuthWanted['identity']['token'],
+): Promise<Identified> {
+  if (wanted === undefined) throw expecting('id', 'token');
+  const state = await tokenResolve(world, wanted.id);
+  if (state === null) throw notFound('Could not find token: Failed to validate token.');
+  const { claims } = state;
+  if (claims.trustId !== null || claims.applicationCredentialId !== null) {
+    throw forbidden(
+      'You are not authorized to perform the requested action: Using a delegated token to create another token is not allowed.',
+    );
+  }
+  const user = await world.db.read((tx) => userGet(tx, claims.userId));
+  if (user === null) throw unauthenticated('the user of the token is gone', claims.userId);
+  return {
+    user,
+    methods: [...new Set([...claims.methods, 'token' as const])],
+    expiresAtMs: claims.expiresAtMs,
+    chainId: claims.auditIds.at(-1) ?? null,
+    isSystemScoped: claims.scope.kind === 'system',
+  };
+}

@@ -1,0 +1,143 @@
+import { forbidden, invalid } from '../kernel/errors.ts';
+import type { DomainCreateWanted, DomainUpdateWanted } from './domain.schema.ts';
+import { domainContentsRemove } from './domain.store.ts';
+import { missing } from './failure.ts';
+import { directoryWrite } from './generation.ts';
+import type { Tx } from './identity.tables.ts';
+import { defaultDomainId, type IdentityContext } from './identity.world.ts';
+import { equals, listingAnd, listingOf, pageOf, type Page } from './listing.ts';
+import { optionsMerge, type Project } from './project.model.ts';
+import {
+  projectGet as projectRead,
+  projectInsert,
+  projectList as projectListRead,
+  projectListSubtree,
+  projectRemove,
+  projectTags,
+  projectTagsSet,
+  projectUpdate as projectUpdateRow,
+} from './project.store.ts';
+import { immutableCheck, immutableDeleteCheck, type TaggedProject } from './project.ts';
+import { extraOf } from './reply.ts';
+import { revocationInsert } from './revocation.store.ts';
+
+const knownAttributes = ['name', 'description', 'enabled', 'tags', 'options', 'explicit_domain_id'];
+
+async function domainRead(tx: Tx, id: string): Promise<Project | null> {
+  const project = await projectRead(tx, id);
+  return project?.isDomain === true ? project : null;
+}
+
+export async function domainCreate(
+  context: IdentityContext,
+  wanted: DomainCreateWanted,
+): Promise<TaggedProject> {
+  context.authorize('identity:create_domain');
+  const id = wanted.explicit_domain_id ?? context.ids.hex();
+  const domain: Project = {
+    id,
+    domainId: null,
+    parentId: null,
+    path: `${id}/`,
+    isDomain: true,
+    name: wanted.name.trim(),
+    description: wanted.description ?? '',
+    isEnabled: wanted.enabled ?? true,
+    options: optionsMerge({}, wanted.options),
+    extra: extraOf(wanted, knownAttributes),
+  };
+  const tags = wanted.tags ?? [];
+  await directoryWrite(context.world, async (tx) => {
+    await projectInsert(tx, domain);
+    await projectTagsSet(tx, id, tags);
+  });
+  return { project: domain, tags };
+}
+
+export async function domainGet(
+  context: IdentityContext,
+  id: string,
+  rule = 'identity:get_domain',
+): Promise<TaggedProject> {
+  const { domain, tags } = await context.world.db.read(async (tx) => ({
+    domain: await domainRead(tx, id),
+    tags: await projectTags(tx, [id]),
+  }));
+  context.authorize(rule, domain === null ? {} : { 'target.domain.id': domain.id });
+  if (domain === null) throw missing('domain', id);
+  return { project: domain, tags: tags.get(id) ?? [] };
+}
+
+export async function domainList(
+  context: IdentityContext,
+  query: URLSearchParams,
+): Promise<{ page: Page<Project>; tags: ReadonlyMap<string, readonly string[]> }> {
+  const { scope } = context.actor;
+  const own = scope.kind === 'domain' ? scope.domainId : null;
+  context.authorize('identity:list_domains', { 'target.domain.id': own ?? undefined });
+  const asked = listingOf(query, { id: 'text', name: 'text', enabled: 'flag' });
+  const domains = listingAnd(asked, equals('is_domain', 1));
+  const listing = own === null ? domains : listingAnd(domains, equals('id', own));
+  return await context.world.db.read(async (tx) => {
+    const page = pageOf(await projectListRead(tx, listing), listing);
+    return {
+      page,
+      tags: await projectTags(
+        tx,
+        page.items.map(({ id }) => id),
+      ),
+    };
+  });
+}
+
+export async function domainUpdate(
+  context: IdentityContext,
+  id: string,
+  wanted: DomainUpdateWanted,
+): Promise<TaggedProject> {
+  const { world } = context;
+  await domainGet(context, id, 'identity:update_domain');
+  const { id: bodyId } = wanted as { readonly id?: unknown };
+  if (bodyId !== undefined && bodyId !== id) throw invalid('Cannot change domain ID');
+  return await directoryWrite(world, async (tx) => {
+    const held = await domainRead(tx, id);
+    if (held === null) throw missing('domain', id);
+    immutableCheck('domain', held, wanted);
+    const next: Project = {
+      ...held,
+      name: wanted.name?.trim() ?? held.name,
+      description: wanted.description ?? (wanted.description === null ? '' : held.description),
+      isEnabled: wanted.enabled ?? held.isEnabled,
+      options: optionsMerge(held.options, wanted.options),
+      extra: { ...held.extra, ...extraOf(wanted, knownAttributes) },
+    };
+    await projectUpdateRow(tx, next);
+    if (wanted.tags !== undefined) await projectTagsSet(tx, id, wanted.tags);
+    if (held.isEnabled && !next.isEnabled) {
+      await revocationInsert(tx, world, { kind: 'domain', subject: id });
+    }
+    return { project: next, tags: (await projectTags(tx, [id])).get(id) ?? [] };
+  });
+}
+
+/** Everything in it goes with it; that it must be disabled first is the protection against accidents. */
+export async function domainDelete(context: IdentityContext, id: string): Promise<void> {
+  const { world } = context;
+  await domainGet(context, id, 'identity:delete_domain');
+  if (id === defaultDomainId) throw forbidden('Cannot delete the default domain.');
+  const projectIds = await directoryWrite(world, async (tx) => {
+    const held = await domainRead(tx, id);
+    if (held === null) throw missing('domain', id);
+    immutableDeleteCheck('domain', held);
+    if (held.isEnabled) {
+      throw forbidden('Cannot delete a domain that is enabled, please disable it first.');
+    }
+    const projects = await projectListSubtree(tx, held);
+    for (const project of projects.toReversed()) await projectRemove(tx, project.id);
+    await domainContentsRemove(tx, id);
+    await projectRemove(tx, id);
+    await revocationInsert(tx, world, { kind: 'domain', subject: id });
+    return projects.map((project) => project.id);
+  });
+  for (const listener of world.memory.projectListeners) projectIds.forEach(listener);
+}

@@ -1,0 +1,40 @@
+import type { Api } from '../kernel/http/api.ts';
+import type { Endpoint } from '../kernel/http/endpoint.ts';
+import { domainRoutes } from './domain.routes.ts';
+import { endpointRoutes } from './endpoint.routes.ts';
+import { failureReply } from './failure.ts';
+import { grantRoutes } from './grant.routes.ts';
+import { groupRoutes } from './group.routes.ts';
+import type { IdentityWorld } from './identity.world.ts';
+import { projectRoutes } from './project.routes.ts';
+import { projectTagRoutes } from './project-tag.routes.ts';
+import { regionRoutes } from './region.routes.ts';
+import { implicationRoutes, roleRoutes } from './role.routes.ts';
+import { serviceRoutes } from './service.routes.ts';
+import { tokenRoutes } from './token.routes.ts';
+import { userRoutes } from './user.routes.ts';
+import { versionRoutes } from './version.routes.ts';
+
+export const identityEndpoints: readonly Endpoint<IdentityWorld>[] = [
+  ...tokenRoutes,
+  ...domainRoutes,
+  ...projectRoutes,
+  ...projectTagRoutes,
+  ...userRoutes,
+  ...groupRoutes,
+  ...roleRoutes,
+  ...implicationRoutes,
+  ...grantRoutes,
+  ...regionRoutes,
+  ...serviceRoutes,
+  ...endpointRoutes,
+];
+
+export const identityApi = (world: IdentityWorld): Api<IdentityWorld> => ({
+  name: 'identity',
+  mounts: ['', '/identity'],
+  endpoints: [...versionRoutes(identityEndpoints), ...identityEndpoints],
+  world,
+  failureReply: (failure, facts) => failureReply(failure, facts, world.settings.authUri),
+  replyHeaders: () => ({ Vary: 'X-Auth-Token' }),
+});

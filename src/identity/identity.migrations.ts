@@ -1,0 +1,228 @@
+import { sql, type Kysely } from 'kysely';
+import type { Migrations } from '../kernel/db.ts';
+
+export const identityMigrations: Migrations = {
+  '0001-directory': {
+    async up(db) {
+      await projectsCreate(db);
+      await usersCreate(db);
+      await rolesCreate(db);
+      await catalogCreate(db);
+      await tokensCreate(db);
+    },
+  },
+};
+
+async function projectsCreate(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('identity_project')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('domain_id', 'text')
+    .addColumn('parent_id', 'text')
+    .addColumn('path', 'text', (c) => c.notNull())
+    .addColumn('is_domain', 'integer', (c) => c.notNull())
+    .addColumn('name', 'text', (c) => c.notNull())
+    .addColumn('description', 'text', (c) => c.notNull())
+    .addColumn('enabled', 'integer', (c) => c.notNull())
+    .addColumn('options', 'text', (c) => c.notNull())
+    .addColumn('extra', 'text', (c) => c.notNull())
+    .execute();
+  await sql`CREATE UNIQUE INDEX identity_project_name ON identity_project (domain_id, name) WHERE is_domain = 0`.execute(
+    db,
+  );
+  await sql`CREATE UNIQUE INDEX identity_domain_name ON identity_project (name) WHERE is_domain = 1`.execute(
+    db,
+  );
+  await db.schema
+    .createIndex('identity_project_parent')
+    .on('identity_project')
+    .column('parent_id')
+    .execute();
+  await db.schema
+    .createTable('identity_project_tag')
+    .addColumn('project_id', 'text', (c) =>
+      c.notNull().references('identity_project.id').onDelete('cascade'),
+    )
+    .addColumn('tag', 'text', (c) => c.notNull())
+    .addPrimaryKeyConstraint('identity_project_tag_pk', ['project_id', 'tag'])
+    .execute();
+}
+
+async function usersCreate(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('identity_user')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('domain_id', 'text', (c) => c.notNull())
+    .addColumn('name', 'text', (c) => c.notNull())
+    .addColumn('enabled', 'integer', (c) => c.notNull())
+    .addColumn('default_project_id', 'text')
+    .addColumn('options', 'text', (c) => c.notNull())
+    .addColumn('extra', 'text', (c) => c.notNull())
+    .addColumn('created_at', 'bigint', (c) => c.notNull())
+    .addUniqueConstraint('identity_user_name', ['domain_id', 'name'])
+    .execute();
+  await db.schema
+    .createTable('identity_password')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('user_id', 'text', (c) =>
+      c.notNull().references('identity_user.id').onDelete('cascade'),
+    )
+    .addColumn('hash', 'text', (c) => c.notNull())
+    .addColumn('created_at', 'bigint', (c) => c.notNull())
+    .addColumn('expires_at', 'bigint')
+    .execute();
+  await db.schema
+    .createIndex('identity_password_user')
+    .on('identity_password')
+    .columns(['user_id', 'id'])
+    .execute();
+  await db.schema
+    .createTable('identity_group')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('domain_id', 'text', (c) => c.notNull())
+    .addColumn('name', 'text', (c) => c.notNull())
+    .addColumn('description', 'text', (c) => c.notNull())
+    .addColumn('extra', 'text', (c) => c.notNull())
+    .addUniqueConstraint('identity_group_name', ['domain_id', 'name'])
+    .execute();
+  // The user may come from a directory that is not in this database: no reference.
+  await db.schema
+    .createTable('identity_membership')
+    .addColumn('group_id', 'text', (c) =>
+      c.notNull().references('identity_group.id').onDelete('cascade'),
+    )
+    .addColumn('user_id', 'text', (c) => c.notNull())
+    .addPrimaryKeyConstraint('identity_membership_pk', ['user_id', 'group_id'])
+    .execute();
+  await db.schema
+    .createIndex('identity_membership_group')
+    .on('identity_membership')
+    .column('group_id')
+    .execute();
+}
+
+async function rolesCreate(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('identity_role')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('name', 'text', (c) => c.notNull())
+    .addColumn('domain_id', 'text')
+    .addColumn('description', 'text')
+    .addColumn('options', 'text', (c) => c.notNull())
+    .addColumn('extra', 'text', (c) => c.notNull())
+    .execute();
+  await sql`CREATE UNIQUE INDEX identity_role_name ON identity_role (name) WHERE domain_id IS NULL`.execute(
+    db,
+  );
+  await sql`CREATE UNIQUE INDEX identity_domain_role_name ON identity_role (domain_id, name) WHERE domain_id IS NOT NULL`.execute(
+    db,
+  );
+  await db.schema
+    .createTable('identity_implication')
+    .addColumn('prior_role_id', 'text', (c) =>
+      c.notNull().references('identity_role.id').onDelete('cascade'),
+    )
+    .addColumn('implied_role_id', 'text', (c) =>
+      c.notNull().references('identity_role.id').onDelete('cascade'),
+    )
+    .addPrimaryKeyConstraint('identity_implication_pk', ['prior_role_id', 'implied_role_id'])
+    .execute();
+  await db.schema
+    .createTable('identity_assignment')
+    .addColumn('actor_kind', 'text', (c) => c.notNull())
+    .addColumn('actor_id', 'text', (c) => c.notNull())
+    .addColumn('target_kind', 'text', (c) => c.notNull())
+    .addColumn('target_id', 'text', (c) => c.notNull())
+    .addColumn('role_id', 'text', (c) =>
+      c.notNull().references('identity_role.id').onDelete('cascade'),
+    )
+    .addColumn('inherited', 'integer', (c) => c.notNull())
+    .addPrimaryKeyConstraint('identity_assignment_pk', [
+      'actor_id',
+      'target_id',
+      'role_id',
+      'inherited',
+      'actor_kind',
+      'target_kind',
+    ])
+    .execute();
+  await db.schema
+    .createIndex('identity_assignment_target')
+    .on('identity_assignment')
+    .column('target_id')
+    .execute();
+}
+
+async function catalogCreate(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('identity_region')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('description', 'text', (c) => c.notNull())
+    .addColumn('parent_region_id', 'text')
+    .addColumn('extra', 'text', (c) => c.notNull())
+    .execute();
+  await db.schema
+    .createTable('identity_service')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('type', 'text', (c) => c.notNull())
+    .addColumn('name', 'text')
+    .addColumn('description', 'text')
+    .addColumn('enabled', 'integer', (c) => c.notNull())
+    .addColumn('extra', 'text', (c) => c.notNull())
+    .execute();
+  await db.schema
+    .createTable('identity_endpoint')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('service_id', 'text', (c) =>
+      c.notNull().references('identity_service.id').onDelete('cascade'),
+    )
+    .addColumn('interface', 'text', (c) => c.notNull())
+    .addColumn('region_id', 'text', (c) => c.references('identity_region.id'))
+    .addColumn('url', 'text', (c) => c.notNull())
+    .addColumn('enabled', 'integer', (c) => c.notNull())
+    .addColumn('extra', 'text', (c) => c.notNull())
+    .execute();
+}
+
+async function tokensCreate(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('identity_credential')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('user_id', 'text', (c) => c.notNull())
+    .addColumn('project_id', 'text')
+    .addColumn('type', 'text', (c) => c.notNull())
+    .addColumn('blob', 'text', (c) => c.notNull())
+    .addColumn('extra', 'text', (c) => c.notNull())
+    .execute();
+  await db.schema
+    .createIndex('identity_credential_user')
+    .on('identity_credential')
+    .column('user_id')
+    .execute();
+  await db.schema
+    .createTable('identity_revocation')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('kind', 'text', (c) => c.notNull())
+    .addColumn('subject', 'text', (c) => c.notNull())
+    .addColumn('issued_before', 'bigint', (c) => c.notNull())
+    .addColumn('revoked_at', 'bigint', (c) => c.notNull())
+    .addColumn('generation', 'bigint', (c) => c.notNull())
+    .addColumn('expires_at', 'bigint', (c) => c.notNull())
+    .execute();
+  await db.schema
+    .createIndex('identity_revocation_expiry')
+    .on('identity_revocation')
+    .column('expires_at')
+    .execute();
+  await db.schema
+    .createIndex('identity_revocation_generation')
+    .on('identity_revocation')
+    .column('generation')
+    .execute();
+  await db.schema
+    .createTable('identity_generation')
+    .addColumn('id', 'integer', (c) => c.primaryKey())
+    .addColumn('generation', 'bigint', (c) => c.notNull())
+    .execute();
+  await sql`INSERT INTO identity_generation (id, generation) VALUES (1, 1)`.execute(db);
+}

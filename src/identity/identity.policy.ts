@@ -1,0 +1,214 @@
+import type { PolicyDefaults, RuleDefault } from '../kernel/policy.ts';
+
+/**
+ * Upstream's secure RBAC: an admin may do everything, a reader of the system sees everything, a manager of a domain runs
+ * its users, groups and projects and hands out the roles below his own, everybody sees and ends what is his.
+ */
+
+const everyScope = ['system', 'domain', 'project'] as const;
+const globalScopes = ['system', 'project'] as const;
+
+const admin = 'rule:admin_required';
+const adminOrSystemReader = `${admin} or (role:reader and system_scope:all)`;
+const ownsCredential = 'user_id:%(target.credential.user_id)s';
+
+const rule = (
+  check: string,
+  description: string,
+  scopes: RuleDefault['scopes'] = everyScope,
+): RuleDefault => ({ check, description, ...(scopes !== undefined && { scopes }) });
+
+const adminOnly = (description: string): RuleDefault => rule(admin, description, globalScopes);
+const adminReads = (description: string): RuleDefault =>
+  rule(adminOrSystemReader, description, globalScopes);
+const anyone = (description: string): RuleDefault => ({ check: '', description });
+const named = (check: string, description: string): RuleDefault => ({ check, description });
+
+const sameDomain = (role: string): readonly string[] =>
+  ['user', 'group'].flatMap((actor) =>
+    ['target.project.domain_id', 'target.domain.id'].map(
+      (target) =>
+        `(role:${role} and domain_id:%(target.${actor}.domain_id)s and domain_id:%(${target})s)`,
+    ),
+  );
+const globalOrOwnRole = '(domain_id:%(target.role.domain_id)s or None:%(target.role.domain_id)s)';
+const grantRead = `(role:reader and system_scope:all) or ${sameDomain('reader').join(' or ')}`;
+const grantWrite = `(${admin}) or (${sameDomain('admin').join(' or ')}) and ${globalOrOwnRole} or (${sameDomain('manager').join(' or ')}) and rule:domain_managed_target_role`;
+
+const domainManager = (attribute: string): string =>
+  `(${admin}) or (role:manager and domain_id:%(${attribute})s)`;
+const domainReader = (attribute: string): string =>
+  `(${adminOrSystemReader}) or (role:reader and domain_id:%(${attribute})s)`;
+const projectManager = `(${admin}) or (role:manager and domain_id:%(target.project.domain_id)s and not None:%(target.project.domain_id)s)`;
+const projectReader = `(${adminOrSystemReader}) or (role:reader and domain_id:%(target.project.domain_id)s and not None:%(target.project.domain_id)s) or project_id:%(target.project.id)s`;
+const bothManager = `(${admin}) or (role:manager and domain_id:%(target.group.domain_id)s and domain_id:%(target.user.domain_id)s)`;
+
+const baseRules: PolicyDefaults = {
+  admin_required: named('role:admin or is_admin:1', 'Operators of the cloud'),
+  service_role: named('role:service', 'Other services'),
+  service_or_admin: named('rule:admin_required or rule:service_role', 'Services and operators'),
+  owner: named('user_id:%(user_id)s', 'The user it belongs to'),
+  admin_or_owner: named('rule:admin_required or rule:owner', 'Operators and the owner'),
+  token_subject: named('user_id:%(target.token.user_id)s', 'The user a token speaks for'),
+  domain_managed_target_role: named(
+    "'manager':%(target.role.name)s or 'member':%(target.role.name)s or 'reader':%(target.role.name)s",
+    'Roles that the manager of a domain may give',
+  ),
+};
+
+const tokenRules: PolicyDefaults = {
+  'identity:get_auth_catalog': anyone('The catalog of the own token'),
+  'identity:get_auth_projects': anyone('Projects that the user can choose'),
+  'identity:get_auth_domains': anyone('Domains that the user can choose'),
+  'identity:get_auth_system': anyone('Whether the user can choose the system'),
+  'identity:check_token': rule(
+    `${adminOrSystemReader} or rule:token_subject`,
+    'Whether a token is valid',
+  ),
+  'identity:validate_token': rule(
+    `${adminOrSystemReader} or rule:service_role or rule:token_subject`,
+    'Show a token',
+  ),
+  'identity:revoke_token': rule(`${admin} or rule:token_subject`, 'Revoke a token'),
+  'identity:list_revoke_events': rule('rule:service_or_admin', 'Revocations', globalScopes),
+};
+
+const projectRules: PolicyDefaults = {
+  'identity:get_domain': rule(
+    `${adminOrSystemReader} or token.domain.id:%(target.domain.id)s or token.project.domain.id:%(target.domain.id)s`,
+    'Show a domain',
+  ),
+  'identity:list_domains': rule(domainReader('target.domain.id'), 'List domains'),
+  'identity:create_domain': adminOnly('Create a domain'),
+  'identity:update_domain': adminOnly('Change a domain'),
+  'identity:delete_domain': adminOnly('Delete a domain'),
+  'identity:get_project': rule(projectReader, 'Show a project'),
+  'identity:list_projects': rule(domainReader('target.domain_id'), 'List projects'),
+  'identity:list_user_projects': rule(
+    `${domainReader('target.user.domain_id')} or user_id:%(target.user.id)s`,
+    'Projects of a user',
+  ),
+  'identity:create_project': rule(projectManager, 'Create a project'),
+  'identity:update_project': rule(projectManager, 'Change a project'),
+  'identity:delete_project': rule(projectManager, 'Delete a project'),
+  'identity:list_project_tags': rule(projectReader, 'List the tags of a project'),
+  'identity:get_project_tag': rule(projectReader, 'Whether a project has a tag'),
+  'identity:update_project_tags': rule(projectManager, 'Replace the tags of a project'),
+  'identity:create_project_tag': rule(projectManager, 'Add a tag to a project'),
+  'identity:delete_project_tags': rule(projectManager, 'Remove all tags of a project'),
+  'identity:delete_project_tag': rule(projectManager, 'Remove a tag from a project'),
+};
+
+const userRules: PolicyDefaults = {
+  'identity:get_user': rule(
+    `${domainReader('target.user.domain_id')} or user_id:%(target.user.id)s`,
+    'Show a user',
+  ),
+  'identity:list_users': rule(domainReader('target.domain_id'), 'List users'),
+  'identity:create_user': rule(domainManager('target.user.domain_id'), 'Create a user'),
+  'identity:update_user': rule(domainManager('target.user.domain_id'), 'Change a user'),
+  'identity:delete_user': rule(domainManager('target.user.domain_id'), 'Delete a user'),
+  'identity:get_group': rule(domainReader('target.group.domain_id'), 'Show a group'),
+  'identity:list_groups': rule(domainReader('target.group.domain_id'), 'List groups'),
+  'identity:list_groups_for_user': rule(
+    `${domainReader('target.user.domain_id')} or user_id:%(user_id)s`,
+    'Groups of a user',
+  ),
+  'identity:create_group': rule(domainManager('target.group.domain_id'), 'Create a group'),
+  'identity:update_group': rule(domainManager('target.group.domain_id'), 'Change a group'),
+  'identity:delete_group': rule(domainManager('target.group.domain_id'), 'Delete a group'),
+  'identity:list_users_in_group': rule(domainReader('target.group.domain_id'), 'Users in a group'),
+  'identity:check_user_in_group': rule(
+    `(${adminOrSystemReader}) or (role:reader and domain_id:%(target.group.domain_id)s and domain_id:%(target.user.domain_id)s)`,
+    'Whether a user is in a group',
+  ),
+  'identity:add_user_to_group': rule(bothManager, 'Put a user into a group'),
+  'identity:remove_user_from_group': rule(bothManager, 'Take a user out of a group'),
+};
+
+const roleRules: PolicyDefaults = {
+  'identity:get_role': rule(
+    `(${adminOrSystemReader}) or (role:manager and rule:domain_managed_target_role)`,
+    'Show a role',
+  ),
+  'identity:list_roles': rule(
+    `(${adminOrSystemReader}) or (role:manager and not domain_id:None)`,
+    'List roles',
+  ),
+  'identity:create_role': adminOnly('Create a role'),
+  'identity:update_role': adminOnly('Change a role'),
+  'identity:delete_role': adminOnly('Delete a role'),
+  'identity:get_domain_role': adminReads('Show a role of a domain'),
+  'identity:list_domain_roles': adminReads('List the roles of a domain'),
+  'identity:create_domain_role': adminOnly('Create a role of a domain'),
+  'identity:update_domain_role': adminOnly('Change a role of a domain'),
+  'identity:delete_domain_role': adminOnly('Delete a role of a domain'),
+  'identity:get_implied_role': adminReads('Show that a role implies another'),
+  'identity:check_implied_role': adminReads('Whether a role implies another'),
+  'identity:list_implied_roles': adminReads('Roles that a role implies'),
+  'identity:list_role_inference_rules': adminReads('All implications of roles'),
+  'identity:create_implied_role': adminOnly('Let a role imply another'),
+  'identity:delete_implied_role': adminOnly('Let a role no longer imply another'),
+  'identity:check_grant': rule(
+    `(${admin}) or (${grantRead}) and ${globalOrOwnRole}`,
+    'Whether a role is given',
+  ),
+  'identity:list_grants': rule(`(${admin}) or ${grantRead}`, 'List the roles given'),
+  'identity:create_grant': rule(grantWrite, 'Give a role'),
+  'identity:revoke_grant': rule(grantWrite, 'Take a role back'),
+  ...Object.fromEntries(
+    ['user', 'group'].flatMap((actor) => [
+      [`identity:list_system_grants_for_${actor}`, adminReads(`System roles of a ${actor}`)],
+      [`identity:check_system_grant_for_${actor}`, adminReads(`Whether a ${actor} has one`)],
+      [`identity:create_system_grant_for_${actor}`, adminOnly(`Give a ${actor} one`)],
+      [`identity:revoke_system_grant_for_${actor}`, adminOnly(`Take one from a ${actor}`)],
+    ]),
+  ),
+  'identity:list_role_assignments': rule(domainReader('target.domain_id'), 'List assignments'),
+  'identity:list_role_assignments_for_tree': rule(
+    domainReader('target.domain_id'),
+    'List assignments of a project and all below it',
+  ),
+};
+
+const catalogRules: PolicyDefaults = {
+  'identity:get_region': anyone('Show a region'),
+  'identity:list_regions': anyone('List regions'),
+  'identity:create_region': adminOnly('Create a region'),
+  'identity:update_region': adminOnly('Change a region'),
+  'identity:delete_region': adminOnly('Delete a region'),
+  'identity:get_service': adminReads('Show a service'),
+  'identity:list_services': adminReads('List services'),
+  'identity:create_service': adminOnly('Create a service'),
+  'identity:update_service': adminOnly('Change a service'),
+  'identity:delete_service': adminOnly('Delete a service'),
+  'identity:get_endpoint': adminReads('Show an endpoint'),
+  'identity:list_endpoints': adminReads('List endpoints'),
+  'identity:create_endpoint': adminOnly('Create an endpoint'),
+  'identity:update_endpoint': adminOnly('Change an endpoint'),
+  'identity:delete_endpoint': adminOnly('Delete an endpoint'),
+};
+
+const credentialRules: PolicyDefaults = {
+  'identity:get_credential': rule(
+    `(${adminOrSystemReader}) or ${ownsCredential}`,
+    'Show a credential',
+  ),
+  'identity:list_credentials': rule(
+    `(${adminOrSystemReader}) or ${ownsCredential}`,
+    'List credentials',
+  ),
+  'identity:create_credential': rule(`(${admin}) or ${ownsCredential}`, 'Create a credential'),
+  'identity:update_credential': rule(`(${admin}) or ${ownsCredential}`, 'Change a credential'),
+  'identity:delete_credential': rule(`(${admin}) or ${ownsCredential}`, 'Delete a credential'),
+};
+
+export const identityPolicies: PolicyDefaults = {
+  ...baseRules,
+  ...tokenRules,
+  ...projectRules,
+  ...userRules,
+  ...roleRules,
+  ...catalogRules,
+  ...credentialRules,
+};

@@ -1,0 +1,136 @@
+import type { Flag, Tx as AnyTx } from '../kernel/db.ts';
+
+export type Tx = AnyTx<IdentityTables>;
+
+/** Booleans are 0 or 1, times are milliseconds, `options`, `extra` and lists are JSON written whole. */
+export interface IdentityTables {
+  identity_project: ProjectRow;
+  identity_project_tag: { project_id: string; tag: string };
+  identity_user: UserRow;
+  identity_password: PasswordRow;
+  identity_group: GroupRow;
+  identity_membership: { group_id: string; user_id: string };
+  identity_role: RoleRow;
+  identity_implication: { prior_role_id: string; implied_role_id: string };
+  identity_assignment: AssignmentRow;
+  identity_region: RegionRow;
+  identity_service: ServiceRow;
+  identity_endpoint: EndpointRow;
+  identity_credential: CredentialRow;
+  identity_revocation: RevocationRow;
+  /** One row. Every write that tokens depend on adds one, so each process knows when its memory is old. */
+  identity_generation: { id: number; generation: number };
+}
+
+/** Domains are projects too: they have no domain and no parent, and `is_domain` is set. */
+export interface ProjectRow {
+  id: string;
+  domain_id: string | null;
+  parent_id: string | null;
+  /** Ids from the domain down to this project, each followed by a slash; a parent never changes. */
+  path: string;
+  is_domain: Flag;
+  name: string;
+  description: string;
+  enabled: Flag;
+  options: string;
+  extra: string;
+}
+
+export interface UserRow {
+  id: string;
+  domain_id: string;
+  name: string;
+  enabled: Flag;
+  default_project_id: string | null;
+  options: string;
+  extra: string;
+  created_at: number;
+}
+
+/** The newest row of a user is the password in force. */
+export interface PasswordRow {
+  id: string;
+  user_id: string;
+  hash: string;
+  created_at: number;
+  expires_at: number | null;
+}
+
+export interface GroupRow {
+  id: string;
+  domain_id: string;
+  name: string;
+  description: string;
+  extra: string;
+}
+
+export interface RoleRow {
+  id: string;
+  name: string;
+  /** Null: a global role. A domain's own roles never appear in tokens, only what they imply. */
+  domain_id: string | null;
+  description: string | null;
+  options: string;
+  extra: string;
+}
+
+export interface AssignmentRow {
+  actor_kind: 'user' | 'group';
+  actor_id: string;
+  target_kind: 'project' | 'domain' | 'system';
+  /** `system` for the system. */
+  target_id: string;
+  role_id: string;
+  /** In force on the projects below the target, not on the target itself. */
+  inherited: Flag;
+}
+
+export interface RegionRow {
+  id: string;
+  description: string;
+  parent_region_id: string | null;
+  extra: string;
+}
+
+export interface ServiceRow {
+  id: string;
+  type: string;
+  name: string | null;
+  description: string | null;
+  enabled: Flag;
+  extra: string;
+}
+
+export interface EndpointRow {
+  id: string;
+  service_id: string;
+  interface: 'public' | 'internal' | 'admin';
+  region_id: string | null;
+  url: string;
+  enabled: Flag;
+  extra: string;
+}
+
+export interface CredentialRow {
+  id: string;
+  user_id: string;
+  project_id: string | null;
+  type: string;
+  /** Sealed: see secret-box.ts. */
+  blob: string;
+  extra: string;
+}
+
+/** Tokens of the subject that were issued before a moment are worthless. */
+export interface RevocationRow {
+  id: string;
+  kind: 'token' | 'chain' | 'user' | 'project' | 'domain' | 'trust';
+  subject: string;
+  issued_before: number;
+  revoked_at: number;
+  /** The generation it came with: what a process has not seen yet is what lies above its own. */
+  generation: number;
+  /** When the last token it speaks of has expired. */
+  expires_at: number;
+}

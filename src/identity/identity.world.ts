@@ -1,0 +1,62 @@
+import type { Clock } from '../kernel/clock.ts';
+import type { Context } from '../kernel/context.ts';
+import type { Db } from '../kernel/db.ts';
+import type { Ids } from '../kernel/ids.ts';
+import type { IdentityTables } from './identity.tables.ts';
+import { IdentityMemory } from './memory.ts';
+import type { SecretKey } from './secret-box.ts';
+
+export interface IdentitySettings {
+  readonly tokenLifeMs: number;
+  /** How long after its expiry a service may still have a token validated, to finish what was begun with it. */
+  readonly allowExpiredMs: number;
+  /** Named in WWW-Authenticate. */
+  readonly authUri: string;
+  readonly argon2: {
+    readonly memoryKib: number;
+    readonly passes: number;
+    readonly parallelism: number;
+  };
+  /** Password hashes computed at one time; more wait. */
+  readonly hashConcurrency: number;
+  readonly projectDepthMax: number;
+}
+
+export const identityDefaults: IdentitySettings = {
+  tokenLifeMs: 3_600_000,
+  allowExpiredMs: 2 * 86_400_000,
+  authUri: 'http://127.0.0.1:5000/identity',
+  argon2: { memoryKib: 19_456, passes: 2, parallelism: 1 },
+  hashConcurrency: 2,
+  projectDepthMax: 5,
+};
+
+export interface IdentityWorld {
+  readonly db: Db<IdentityTables>;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly settings: IdentitySettings;
+  /** The first signs; all are tried when a token comes in. */
+  readonly tokenKeys: readonly SecretKey[];
+  /** The same for what is encrypted at rest. */
+  readonly credentialKeys: readonly SecretKey[];
+  readonly memory: IdentityMemory;
+}
+
+export type IdentityContext = Context<IdentityWorld>;
+
+/** What boot gives; the rest has defaults. */
+export interface IdentityParts extends Pick<
+  IdentityWorld,
+  'db' | 'clock' | 'ids' | 'tokenKeys' | 'credentialKeys'
+> {
+  readonly settings?: Partial<IdentitySettings>;
+}
+
+export const identityWorldOpen = ({ settings, ...parts }: IdentityParts): IdentityWorld => ({
+  ...parts,
+  settings: { ...identityDefaults, ...settings },
+  memory: new IdentityMemory(),
+});
+
+export const defaultDomainId = 'default';

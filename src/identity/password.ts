@@ -1,0 +1,91 @@
+import { argon2, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { IdentityWorld } from './identity.world.ts';
+
+const verifiedForMs = 60_000;
+const saltBytes = 16;
+const tagBytes = 32;
+
+/** Passwords longer than this are refused: hashing them would cost more than it protects. */
+export const passwordLengthMax = 4_096;
+
+/** Key of the digests of verified passwords: lives as long as the process, so a memory dump of another is worth nothing. */
+const digestKey = randomBytes(32);
+
+interface Argon2Hash {
+  readonly memory: number;
+  readonly passes: number;
+  readonly parallelism: number;
+  readonly salt: Buffer;
+  readonly tagBytes: number;
+}
+
+/** `$argon2id$v=19$m=..,t=..,p=..$salt$tag`, as every other implementation writes it. */
+export async function passwordHash(world: IdentityWorld, password: string): Promise<string> {
+  const { memoryKib: memory, passes, parallelism } = world.settings.argon2;
+  const salt = world.ids.secret(saltBytes);
+  const tag = await derive(world, password, { memory, passes, parallelism, salt, tagBytes });
+  const text = (bytes: Buffer): string => bytes.toString('base64').replace(/=+$/, '');
+  return `$argon2id$v=19$m=${memory},t=${passes},p=${parallelism}$${text(salt)}$${text(tag)}`;
+}
+
+/**
+ * Without a hash (no such user, or one without a password) it costs the same time and says no. Clients that log in
+ * before each call are answered from memory for a minute; a new password has a new hash, so it is never remembered.
+ */
+export async function passwordVerify(
+  world: IdentityWorld,
+  hash: string | null,
+  password: string,
+): Promise<boolean> {
+  const { memory, clock } = world;
+  const stored = hash === null ? null : argon2Parse(hash);
+  if (password.length > passwordLengthMax) return false;
+  const key = createHmac('sha256', digestKey)
+    .update(`${hash ?? ''}\0${password}`)
+    .digest('base64');
+  if (stored !== null && (memory.verified.get(key) ?? 0) > clock.now()) return true;
+  const { memoryKib, passes, parallelism } = world.settings.argon2;
+  const salt = Buffer.alloc(saltBytes);
+  const decoy = { memory: memoryKib, passes, parallelism, salt, tagBytes };
+  const tag = await derive(world, password, stored ?? decoy);
+  if (stored === null || !timingSafeEqual(tag, stored.tag)) return false;
+  memory.verified.delete(key);
+  memory.verified.set(key, clock.now() + verifiedForMs);
+  return true;
+}
+
+function argon2Parse(hash: string): (Argon2Hash & { readonly tag: Buffer }) | null {
+  const match =
+    /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/.exec(hash);
+  if (match === null) return null;
+  const [, memory, passes, parallelism, salt = '', tagText = ''] = match;
+  const tag = Buffer.from(tagText, 'base64');
+  return {
+    memory: Number(memory),
+    passes: Number(passes),
+    parallelism: Number(parallelism),
+    salt: Buffer.from(salt, 'base64'),
+    tag,
+    tagBytes: tag.length,
+  };
+}
+
+async function derive(
+  world: IdentityWorld,
+  password: string,
+  { memory, passes, parallelism, salt, tagBytes: tagLength }: Argon2Hash,
+): Promise<Buffer> {
+  const { gate } = world.memory;
+  await gate.enter(world.settings.hashConcurrency);
+  try {
+    return await new Promise((resolve, reject) => {
+      const parameters = { message: password, nonce: salt, parallelism, tagLength };
+      argon2('argon2id', { ...parameters, memory, passes }, (error, tag) => {
+        if (error === null) resolve(tag);
+        else reject(error);
+      });
+    });
+  } finally {
+    gate.leave();
+  }
+}

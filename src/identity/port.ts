@@ -1,0 +1,101 @@
+import type { Actor } from '../kernel/policy.ts';
+import { assignmentRoleIds } from './assignment.store.ts';
+import type { IdentityWorld } from './identity.world.ts';
+import { ancestorIds } from './project.model.ts';
+import { projectGet, projectGetByName, projectListByIds } from './project.store.ts';
+import { snapshotGet } from './snapshot.ts';
+import { rolesIn, tokenResolve } from './token-state.ts';
+import { userGet, userListByIds } from './user.store.ts';
+
+export interface ProjectFacts {
+  readonly id: string;
+  readonly name: string;
+  readonly domainId: string;
+  readonly parentId: string | null;
+  readonly isEnabled: boolean;
+}
+
+export interface UserFacts {
+  readonly id: string;
+  readonly name: string;
+  readonly domainId: string;
+  readonly isEnabled: boolean;
+}
+
+/** What other services may ask of identity. */
+export interface IdentityPort {
+  /** Null: there is no such project. */
+  projectGet(id: string): Promise<ProjectFacts | null>;
+  projectFind(name: string, domainId: string): Promise<ProjectFacts | null>;
+  /** Names by id; ids that are not there are left out. */
+  projectNames(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** From the domain down to the parent: nested quotas walk it. */
+  projectAncestorIds(id: string): Promise<readonly string[]>;
+  domainName(id: string): Promise<string | null>;
+  userGet(id: string): Promise<UserFacts | null>;
+  userNames(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** Names of the roles in force for a user on a project, implied ones included. */
+  roleNames(userId: string, projectId: string): Promise<readonly string[]>;
+  /** Who a token speaks for; null when it is worth nothing (any more). */
+  tokenActor(token: string): Promise<Actor | null>;
+  /** Called after a project was deleted, in the process that deleted it. */
+  onProjectDeleted(listener: (projectId: string) => void): void;
+  /** Called whenever tokens may have lost their worth: ask `tokenActor` again for what is long-lived. */
+  onRevocation(listener: () => void): void;
+}
+
+export function identityPort(world: IdentityWorld): IdentityPort {
+  const { db, memory } = world;
+  return {
+    projectGet: async (id) => projectFacts(await db.read((tx) => projectGet(tx, id))),
+    projectFind: async (name, domainId) =>
+      projectFacts(await db.read((tx) => projectGetByName(tx, name, domainId))),
+    async projectNames(ids) {
+      const projects = await db.read((tx) => projectListByIds(tx, ids));
+      return new Map(projects.map(({ id, name }) => [id, name]));
+    },
+    async projectAncestorIds(id) {
+      const project = await db.read((tx) => projectGet(tx, id));
+      return project === null ? [] : ancestorIds(project);
+    },
+    async domainName(id) {
+      const { domains } = await snapshotGet(world);
+      return domains.get(id)?.name ?? null;
+    },
+    async userGet(id) {
+      const user = await db.read((tx) => userGet(tx, id));
+      if (user === null) return null;
+      const { name, domainId, isEnabled } = user;
+      return { id, name, domainId, isEnabled };
+    },
+    async userNames(ids) {
+      const users = await db.read((tx) => userListByIds(tx, ids));
+      return new Map(users.map(({ id, name }) => [id, name]));
+    },
+    async roleNames(userId, projectId) {
+      const snapshot = await snapshotGet(world);
+      const roleIds = await db.read(async (tx) => {
+        const project = await projectGet(tx, projectId);
+        if (project === null) return [];
+        const target = {
+          kind: 'project',
+          id: projectId,
+          ancestorIds: ancestorIds(project),
+        } as const;
+        return await assignmentRoleIds(tx, userId, target);
+      });
+      return rolesIn(snapshot, roleIds).map(({ name }) => name);
+    },
+    async tokenActor(token) {
+      return (await tokenResolve(world, token))?.actor ?? null;
+    },
+    onProjectDeleted: (listener) => void memory.projectListeners.push(listener),
+    onRevocation: (listener) => void memory.listeners.push(listener),
+  };
+}
+
+function projectFacts(project: Awaited<ReturnType<typeof projectGet>>): ProjectFacts | null {
+  if (project === null) return null;
+  const { id, name, domainId, parentId, isEnabled } = project;
+  return { id, name, domainId: domainId ?? id, parentId, isEnabled };
+}

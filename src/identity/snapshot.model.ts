@@ -1,0 +1,19 @@
+import type { EndpointRow, RoleRow, ServiceRow } from './identity.tables.ts';
+
+export interface SnapshotDomain {
+  readonly id: string;
+  readonly name: string;
+  readonly isEnabled: boolean;
+}
+
+/** What many tokens share, read once per generation: domains, roles and what they imply, the catalog. */
+export interface Snapshot {
+  readonly domains: ReadonlyMap<string, SnapshotDomain>;
+  readonly roles: ReadonlyMap<string, Pick<RoleRow, 'id' | 'name' | 'domain_id'>>;
+  /** Role to the roles it implies directly. */
+  readonly implied: ReadonlyMap<string, readonly string[]>;
+  readonly services: readonly ServiceRow[];
+  readonly endpoints: readonly EndpointRow[];
+  /** Catalogs as JSON by project, made when first asked for. */
+  readonly catalogs: Map<string, string>;
+}

@@ -1,0 +1,67 @@
+import type { IdentityWorld } from './identity.world.ts';
+import type { Snapshot } from './snapshot.model.ts';
+
+export function snapshotGet(world: IdentityWorld): Promise<Snapshot> {
+  const { memory } = world;
+  const { generation, snapshot } = memory;
+  if (snapshot?.generation === generation) return snapshot.value;
+  const value = snapshotRead(world);
+  memory.snapshot = { generation, value };
+  value.catch(() => {
+    if (memory.snapshot?.value === value) memory.snapshot = null;
+  });
+  return value;
+}
+
+const snapshotRead = ({ db }: IdentityWorld): Promise<Snapshot> =>
+  db.read(async (tx) => {
+    const domains = await tx
+      .selectFrom('identity_project')
+      .select(['id', 'name', 'enabled'])
+      .where('is_domain', '=', 1)
+      .execute();
+    const roles = await tx
+      .selectFrom('identity_role')
+      .select(['id', 'name', 'domain_id'])
+      .execute();
+    const implications = await tx.selectFrom('identity_implication').selectAll().execute();
+    const services = await tx
+      .selectFrom('identity_service')
+      .selectAll()
+      .where('enabled', '=', 1)
+      .orderBy('type')
+      .orderBy('id')
+      .execute();
+    const endpoints = await tx
+      .selectFrom('identity_endpoint')
+      .selectAll()
+      .where('enabled', '=', 1)
+      .orderBy('id')
+      .execute();
+    return {
+      domains: new Map(
+        domains.map(({ id, name, enabled }) => [id, { id, name, isEnabled: enabled === 1 }]),
+      ),
+      roles: new Map(roles.map((role) => [role.id, role])),
+      implied: new Map(
+        Object.entries(Object.groupBy(implications, ({ prior_role_id }) => prior_role_id)).map(
+          ([prior, rows = []]) => [prior, rows.map(({ implied_role_id }) => implied_role_id)],
+        ),
+      ),
+      services,
+      endpoints,
+      catalogs: new Map(),
+    };
+  });
+
+/** The roles and all that they imply, each once; circles end. */
+export function rolesExpand({ implied }: Snapshot, roleIds: Iterable<string>): Set<string> {
+  const expanded = new Set<string>();
+  const open = [...roleIds];
+  for (let id = open.pop(); id !== undefined; id = open.pop()) {
+    if (expanded.has(id)) continue;
+    expanded.add(id);
+    open.push(...(implied.get(id) ?? []));
+  }
+  return expanded;
+}

@@ -1,0 +1,47 @@
+import type { Actor } from '../kernel/policy.ts';
+
+/** The position of a method is its bit in the token: append only. */
+export const authMethods = [
+  'password',
+  'token',
+  'application_credential',
+  'totp',
+  'external',
+  'oauth1',
+  'mapped',
+  'ec2credential',
+] as const;
+export type AuthMethod = (typeof authMethods)[number];
+
+export type TokenScope =
+  | { readonly kind: 'project' | 'domain'; readonly id: string }
+  | { readonly kind: 'system' | 'unscoped' };
+
+/** What a token says of itself; everything else is looked up. */
+export interface TokenClaims {
+  readonly methods: readonly AuthMethod[];
+  readonly userId: string;
+  readonly scope: TokenScope;
+  readonly issuedAtMs: number;
+  readonly expiresAtMs: number;
+  /** Its own id, and that of the first token of its chain where it was made from another. */
+  readonly auditIds: readonly string[];
+  readonly trustId: string | null;
+  readonly applicationCredentialId: string | null;
+}
+
+export interface TokenRole {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** What a token is worth in one generation of the directory. */
+export interface TokenState {
+  readonly generation: number;
+  readonly claims: TokenClaims;
+  readonly actor: Actor;
+  readonly roles: readonly TokenRole[];
+  readonly projectDomainId: string | null;
+  /** The answer to a validation: what stands before the catalog, and the catalog, which many tokens share. */
+  readonly json: { readonly head: string; readonly catalog: string | null };
+}

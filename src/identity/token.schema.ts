@@ -1,0 +1,92 @@
+import { Type, type Static } from 'typebox';
+
+const IdOrName = Type.Object({
+  id: Type.Optional(Type.String()),
+  name: Type.Optional(Type.String()),
+});
+
+const ProjectScope = Type.Object({
+  id: Type.Optional(Type.String()),
+  name: Type.Optional(Type.String()),
+  domain: Type.Optional(IdOrName),
+});
+
+export const ScopeBody = Type.Object({
+  project: Type.Optional(ProjectScope),
+  domain: Type.Optional(IdOrName),
+  system: Type.Optional(Type.Object({ all: Type.Optional(Type.Boolean()) })),
+  unscoped: Type.Optional(Type.Unknown()),
+  'OS-TRUST:trust': Type.Optional(Type.Object({ id: Type.Optional(Type.String()) })),
+});
+export type ScopeWanted = Static<typeof ScopeBody>;
+
+const AuthUser = Type.Object({
+  id: Type.Optional(Type.String()),
+  name: Type.Optional(Type.String()),
+  domain: Type.Optional(IdOrName),
+});
+
+export const PasswordIdentity = Type.Object({
+  user: Type.Intersect([AuthUser, Type.Object({ password: Type.String() })]),
+});
+
+export const AuthBody = Type.Object({
+  auth: Type.Object({
+    identity: Type.Object({
+      methods: Type.Array(Type.String()),
+      password: Type.Optional(
+        Type.Object({
+          user: Type.Optional(
+            Type.Intersect([AuthUser, Type.Object({ password: Type.Optional(Type.String()) })]),
+          ),
+        }),
+      ),
+      token: Type.Optional(Type.Object({ id: Type.String() })),
+    }),
+    // Some clients say "unscoped", older ones {"unscoped": {}}.
+    scope: Type.Optional(Type.Union([Type.String(), ScopeBody])),
+  }),
+});
+export type AuthWanted = Static<typeof AuthBody>['auth'];
+
+const Named = Type.Object({ id: Type.String(), name: Type.String() });
+const NamedInDomain = Type.Object({ id: Type.String(), name: Type.String(), domain: Named });
+
+export const CatalogReplyEntry = Type.Object({
+  id: Type.String(),
+  type: Type.String(),
+  name: Type.String(),
+  endpoints: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      interface: Type.String(),
+      region: Type.Union([Type.String(), Type.Null()]),
+      region_id: Type.Union([Type.String(), Type.Null()]),
+      url: Type.String(),
+    }),
+  ),
+});
+
+export const TokenReply = Type.Object({
+  token: Type.Object(
+    {
+      methods: Type.Array(Type.String()),
+      user: Type.Object({
+        id: Type.String(),
+        name: Type.String(),
+        domain: Named,
+        password_expires_at: Type.Union([Type.String(), Type.Null()]),
+      }),
+      audit_ids: Type.Array(Type.String()),
+      expires_at: Type.String(),
+      issued_at: Type.String(),
+      project: Type.Optional(NamedInDomain),
+      is_domain: Type.Optional(Type.Boolean()),
+      domain: Type.Optional(Named),
+      system: Type.Optional(Type.Object({ all: Type.Literal(true) })),
+      roles: Type.Optional(Type.Array(Named)),
+      catalog: Type.Optional(Type.Array(CatalogReplyEntry)),
+    },
+    { additionalProperties: true },
+  ),
+});

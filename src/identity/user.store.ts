@@ -1,0 +1,149 @@
+import { UniqueViolation } from '../kernel/db.ts';
+import { conflict } from '../kernel/errors.ts';
+import type { UserRow, Tx } from './identity.tables.ts';
+import { listingApply, type Listing } from './listing.ts';
+import { userOf, userRowOf, type User, type UserAccount } from './user.model.ts';
+
+interface AccountRow extends UserRow {
+  password_hash: string | null;
+  password_expires_at: number | null;
+}
+
+const accountOf = (row: AccountRow): UserAccount => ({
+  ...userOf(row),
+  passwordHash: row.password_hash,
+  passwordExpiresAtMs: row.password_expires_at,
+});
+
+/** Users with the password in force: ids of passwords grow with time. */
+const accounts = (tx: Tx) =>
+  tx
+    .selectFrom('identity_user')
+    .leftJoin('identity_password', (join) =>
+      join.on('identity_password.id', '=', (eb) =>
+        eb
+          .selectFrom('identity_password as newest')
+          .select((of) => of.fn.max('newest.id').as('id'))
+          .whereRef('newest.user_id', '=', 'identity_user.id'),
+      ),
+    )
+    .selectAll('identity_user')
+    .select([
+      'identity_password.hash as password_hash',
+      'identity_password.expires_at as password_expires_at',
+    ]);
+
+export async function userGet(tx: Tx, id: string): Promise<UserAccount | null> {
+  const row = await accounts(tx).where('identity_user.id', '=', id).executeTakeFirst();
+  return row === undefined ? null : accountOf(row);
+}
+
+export async function userGetByName(
+  tx: Tx,
+  name: string,
+  domainId: string,
+): Promise<UserAccount | null> {
+  const row = await accounts(tx)
+    .where('identity_user.name', '=', name)
+    .where('identity_user.domain_id', '=', domainId)
+    .executeTakeFirst();
+  return row === undefined ? null : accountOf(row);
+}
+
+export async function userList(tx: Tx, listing: Listing): Promise<UserAccount[]> {
+  const query = tx.selectFrom(accounts(tx).as('account')).selectAll();
+  const rows = await listingApply(query, listing).execute();
+  return rows.map(accountOf);
+}
+
+export async function userListByIds(
+  tx: Tx,
+  ids: readonly string[],
+): Promise<{ id: string; name: string }[]> {
+  if (ids.length === 0) return [];
+  return await tx
+    .selectFrom('identity_user')
+    .select(['id', 'name'])
+    .where('id', 'in', ids)
+    .execute();
+}
+
+export async function userListOfGroup(
+  tx: Tx,
+  groupId: string,
+  listing: Listing,
+): Promise<UserAccount[]> {
+  const query = tx
+    .selectFrom(accounts(tx).as('account'))
+    .selectAll()
+    .where('id', 'in', (eb) =>
+      eb.selectFrom('identity_membership').select('user_id').where('group_id', '=', groupId),
+    );
+  const rows = await listingApply(query, listing).execute();
+  return rows.map(accountOf);
+}
+
+export async function userInsert(tx: Tx, user: User): Promise<void> {
+  try {
+    await tx.insertInto('identity_user').values(userRowOf(user)).execute();
+  } catch (error) {
+    throw nameTaken(error, user);
+  }
+}
+
+export async function userUpdate(tx: Tx, user: User): Promise<void> {
+  const { id, ...changes } = userRowOf(user);
+  try {
+    await tx.updateTable('identity_user').set(changes).where('id', '=', id).execute();
+  } catch (error) {
+    throw nameTaken(error, user);
+  }
+}
+
+export async function userRemove(tx: Tx, id: string): Promise<void> {
+  await tx
+    .deleteFrom('identity_assignment')
+    .where('actor_kind', '=', 'user')
+    .where('actor_id', '=', id)
+    .execute();
+  await tx.deleteFrom('identity_membership').where('user_id', '=', id).execute();
+  await tx.deleteFrom('identity_credential').where('user_id', '=', id).execute();
+  await tx.deleteFrom('identity_user').where('id', '=', id).execute();
+}
+
+export async function passwordInsert(
+  tx: Tx,
+  password: {
+    readonly id: string;
+    readonly userId: string;
+    readonly hash: string;
+    readonly createdAtMs: number;
+  },
+): Promise<void> {
+  await tx
+    .insertInto('identity_password')
+    .values({
+      id: password.id,
+      user_id: password.userId,
+      hash: password.hash,
+      created_at: password.createdAtMs,
+      expires_at: null,
+    })
+    .execute();
+}
+
+export async function passwordRemoveOlder(tx: Tx, userId: string, newestId: string): Promise<void> {
+  await tx
+    .deleteFrom('identity_password')
+    .where('user_id', '=', userId)
+    .where('id', '!=', newestId)
+    .execute();
+}
+
+function nameTaken(error: unknown, { name, domainId }: User): unknown {
+  if (!(error instanceof UniqueViolation)) return error;
+  return conflict(
+    `Conflict occurred attempting to store user - Duplicate entry found with name ${name} at domain ID ${domainId}.`,
+    { cause: error },
+  );
+}
