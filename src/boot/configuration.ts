@@ -47,7 +47,7 @@ export const ConfigurationSchema = Type.Object(
       default: '',
       description:
         'File with access rules (`"compute:get": "role:reader"`) that replace the built-in ones.',
-      allowed: 'empty, or the absolute path of a YAML or JSON file',
+      allowed: 'empty, or the absolute path of a file',
       pattern: '^(/.*)?$',
     }),
     external: Type.Object(
@@ -235,11 +235,7 @@ export function configurationRead(path: string | null, listen?: string): Configu
     },
     hypervisor: { accel: raw.hypervisor.accel, tbSizeMib: raw.hypervisor.tb_size_mib },
     dnsServers: raw.dns.servers,
-    password: {
-      memoryKib: raw.password.memory_kib,
-      passes: raw.password.passes,
-      parallelism: raw.password.parallelism,
-    },
+    password: passwordOf(file),
     tokenLifeSec: raw.token.life_sec,
     logLevel: raw.log.level,
     databaseUrl: raw.database.url === 'sqlite' ? null : raw.database.url,
@@ -268,6 +264,16 @@ function listenOf(file: ConfigFile<Raw>, fromCommandLine: string | undefined): L
 function urlOf({ host, port }: Listen, tls: boolean): string {
   const name = isWildcard(host) ? (ownAddresses()[0] ?? hostname()) : host;
   return `${tls ? 'https' : 'http'}://${listenText({ host: name, port })}`;
+}
+
+/** RFC 9106: eight KiB for each lane at least. */
+function passwordOf(file: ConfigFile<Raw>): Configuration['password'] {
+  const { memory_kib: memoryKib, passes, parallelism } = file.value.password;
+  if (memoryKib >= 8 * parallelism) return { memoryKib, passes, parallelism };
+  throw file.refuse(
+    'password.memory_kib',
+    `${memoryKib} is not allowed; with ${parallelism} lanes it must be at least ${8 * parallelism}`,
+  );
 }
 
 function externalOf(file: ConfigFile<Raw>): Configuration['external'] {

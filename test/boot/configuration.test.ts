@@ -86,6 +86,10 @@ const refused: readonly { text: string; says: RegExp }[] = [
     text: '[external]\nallocation = "172.24.4.9-172.24.4.8"',
     says: /welkin\.toml:2: external\.allocation: /,
   },
+  {
+    text: '[password]\nparallelism = 4\nmemory_kib = 31',
+    says: /welkin\.toml:3: password\.memory_kib: 31 .* at least 32/,
+  },
   { text: 'listen = \n', says: /welkin\.toml:1: not TOML: / },
   { text: 'demo = true\ndemo = false', says: /welkin\.toml:2: not TOML: / },
 ];
