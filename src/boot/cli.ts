@@ -11,6 +11,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   status: async () => (await import('./commands/status.ts')).statusCommand,
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
   image: async () => (await import('./commands/image.ts')).imageCommand,
+  bench: async () => (await import('./commands/bench.ts')).benchCommand,
   test: async () => (await import('./commands/test.ts')).testCommand,
   control: async () => (await import('./commands/control.ts')).controlCommand,
 };
@@ -23,6 +24,7 @@ const help = `welkin - a private cloud on this machine
 
   welkin image build   make the small guest image "tiny" and upload it
 
+  welkin bench         measure it on this machine
   welkin test          run the project's tests
 
   welkin agent         the program on each host        (started by up)

@@ -25,8 +25,15 @@ export function rootCheck(): void {
   );
 }
 
+/** Linux allows 107 characters for the path of a socket; the longest of ours lies 69 below the state directory. */
+const stateDirMax = 38;
+
 /** Control and guests are not root and have to reach their folders. */
 export function pathCheck(stateDir: string): void {
+  if (Buffer.byteLength(stateDir) > stateDirMax)
+    throw new UserError(
+      `the path ${stateDir} is too long for the sockets of guests; choose a --state-dir of at most ${stateDirMax} characters`,
+    );
   for (let folder = dirname(stateDir); folder !== dirname(folder); folder = dirname(folder)) {
     if (!existsSync(folder) || (statSync(folder).mode & 0o001) !== 0) continue;
     throw new UserError(

@@ -23,7 +23,7 @@ export function processFacts(pid: number): ProcessFacts | null {
     pid,
     pssMib: pss === null ? null : Math.round(Number(pss[1]) / 102.4) / 10,
     uptimeSec: Math.max(0, Math.round(uptime() - ticks(19))),
-    cpuSec: Math.round((ticks(11) + ticks(12)) * 10) / 10,
+    cpuSec: Math.round((ticks(11) + ticks(12)) * 100) / 100,
   };
 }
 

@@ -14,6 +14,8 @@ export interface Role {
   readonly usage: string;
   /** The account it runs as; null: root. */
   readonly uid: number | null;
+  /** What it makes is closed to others (0o077), or it says so of each thing itself (0o022). */
+  readonly umask: number;
   /** Everything the role will ever import: its account may not be able to read the program's folder. */
   readonly load: () => Promise<RoleRun>;
 }
@@ -32,6 +34,7 @@ export const roleCommand = (role: Role): Command => ({
     lockHold(join(cloud.layout.runDir, `${role.name}.lock`));
     const run = await role.load();
     flushCompileCache();
+    process.umask(role.umask);
     if (role.uid !== null) privilegesDrop(role.uid);
     return roleRun(role, cloud, run);
   },

@@ -1,10 +1,13 @@
 import type { Api } from '../kernel/http/api.ts';
 import type { FailureKind } from '../kernel/errors.ts';
 import type { ComputeWorld } from './compute.world.ts';
+import { availabilityZoneRoutes } from './availability-zone.routes.ts';
 import { discoveryRoutes, versionMax, versionMin } from './discovery.routes.ts';
 import { flavorRoutes } from './flavor.routes.ts';
+import { hypervisorRoutes } from './hypervisor.routes.ts';
 import { keypairRoutes } from './keypair.routes.ts';
 import { quotaRoutes } from './quota.routes.ts';
+import { serviceRoutes } from './service.routes.ts';
 
 /** Nova's API below `/compute/v2.1`. */
 export const computeApi = (world: ComputeWorld): Api<ComputeWorld> => ({
@@ -18,7 +21,15 @@ export const computeApi = (world: ComputeWorld): Api<ComputeWorld> => ({
     legacyHeader: 'x-openstack-nova-api-version',
     applies: (path) => /^\/v2\.1\/./.test(path),
   },
-  endpoints: [...discoveryRoutes, ...flavorRoutes, ...keypairRoutes, ...quotaRoutes],
+  endpoints: [
+    ...discoveryRoutes,
+    ...flavorRoutes,
+    ...keypairRoutes,
+    ...quotaRoutes,
+    ...availabilityZoneRoutes,
+    ...hypervisorRoutes,
+    ...serviceRoutes,
+  ],
   failureReply({ kind, message }, { isBug }) {
     const [name, code] = isBug ? (['computeFault', 500] as const) : faults[kind];
     return { status: code, body: { [name]: { code, message } } };

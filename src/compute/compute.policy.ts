@@ -1,5 +1,6 @@
 import type { PolicyDefaults } from '../kernel/policy.ts';
 import { flavorPolicy } from './flavor.policy.ts';
+import { hostPolicy } from './host.policy.ts';
 import { keypairPolicy } from './keypair.policy.ts';
 import { quotaPolicy } from './quota.policy.ts';
 import { serverPolicy } from './server.policy.ts';
@@ -36,4 +37,5 @@ export const computePolicy: PolicyDefaults = {
   ...flavorPolicy,
   ...keypairPolicy,
   ...quotaPolicy,
+  ...hostPolicy,
 };

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,6 +28,17 @@ export interface ImageHouse extends AsyncDisposable {
   readonly directory: string;
   /** Names of the files in the store. */
   files(): string[];
+  /** Resolves when nothing is being written or removed any more. */
+  settled(): Promise<void>;
+}
+
+/** Level-triggered; the limit only ends a test that would hang. */
+export async function until(condition: () => Promise<boolean> | boolean): Promise<void> {
+  const endsAt = Date.now() + 60_000;
+  while (!(await condition())) {
+    assert.ok(Date.now() < endsAt, 'waited in vain');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 /** The service over a database in memory and files in a directory of its own. */
@@ -48,6 +60,13 @@ export async function imageHouse(overrides: Partial<ImageWorld> = {}): Promise<I
     world,
     directory,
     files: () => readdirSync(directory),
+    settled: () =>
+      until(async () => {
+        const busy = await world.db.read((tx) =>
+          tx.selectFrom('image_blob').select('id').where('state', '<>', 'live').execute(),
+        );
+        return busy.length === 0;
+      }),
     async [Symbol.asyncDispose]() {
       await engine.close();
       rmSync(directory, { recursive: true, force: true });

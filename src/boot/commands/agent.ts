@@ -4,6 +4,7 @@ import type { RoleRun } from '../role.ts';
 export const agentCommand = roleCommand({
   name: 'agent',
   uid: null,
+  umask: 0o022,
   load: async () => {
     const path: string = '../agent.ts';
     return ((await import(path)) as { agentRun: RoleRun }).agentRun;

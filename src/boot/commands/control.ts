@@ -5,6 +5,7 @@ import type { RoleRun } from '../role.ts';
 export const controlCommand = roleCommand({
   name: 'control',
   uid: controlUid,
+  umask: 0o077,
   load: async () => {
     const path: string = '../control.ts';
     return ((await import(path)) as { controlRun: RoleRun }).controlRun;

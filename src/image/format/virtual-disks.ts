@@ -42,7 +42,7 @@ async function dynamicCheck(source: FormatSource, footer: Buffer): Promise<void>
 }
 
 // Microsoft's [MS-VHDX]; GUIDs as they stand in the file.
-const metadataRegion = Buffer.from('06a27c8b90474b4bb8fe575f050f886e', 'hex');
+const metadataRegion = Buffer.from('06a27c8b90479a4bb8fe575f050f886e', 'hex');
 const fileParameters = Buffer.from('3767a1ca36fa434db3b633f0aa44e76b', 'hex');
 const virtualDiskSize = Buffer.from('2442a52f1bcd7648b2115dbed83bf4b8', 'hex');
 
