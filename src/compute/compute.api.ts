@@ -7,6 +7,7 @@ import { flavorRoutes } from './flavor.routes.ts';
 import { hypervisorRoutes } from './hypervisor.routes.ts';
 import { keypairRoutes } from './keypair.routes.ts';
 import { quotaRoutes } from './quota.routes.ts';
+import { serverGroupRoutes } from './server-group.routes.ts';
 import { serviceRoutes } from './service.routes.ts';
 
 /** Nova's API below `/compute/v2.1`. */
@@ -28,6 +29,7 @@ export const computeApi = (world: ComputeWorld): Api<ComputeWorld> => ({
     ...quotaRoutes,
     ...availabilityZoneRoutes,
     ...hypervisorRoutes,
+    ...serverGroupRoutes,
     ...serviceRoutes,
   ],
   failureReply({ kind, message }, { isBug }) {

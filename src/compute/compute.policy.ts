@@ -3,6 +3,7 @@ import { flavorPolicy } from './flavor.policy.ts';
 import { hostPolicy } from './host.policy.ts';
 import { keypairPolicy } from './keypair.policy.ts';
 import { quotaPolicy } from './quota.policy.ts';
+import { serverGroupPolicy } from './server-group.policy.ts';
 import { serverPolicy } from './server.policy.ts';
 
 /** Rules that others are made of: Nova's personas. */
@@ -38,4 +39,5 @@ export const computePolicy: PolicyDefaults = {
   ...keypairPolicy,
   ...quotaPolicy,
   ...hostPolicy,
+  ...serverGroupPolicy,
 };
