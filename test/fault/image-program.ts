@@ -1,0 +1,107 @@
+/** The image service in a process of its own, which kills itself at the step that its caller names. */
+import { sqliteOpen } from '../../src/engines/sqlite/engine.ts';
+import { imageUpload } from '../../src/image/image-upload.ts';
+import { imageSweep } from '../../src/image/image-sweep.ts';
+import { imageDelete } from '../../src/image/image.ts';
+import type { ImageTables } from '../../src/image/image.tables.ts';
+import type { ImageContext } from '../../src/image/image.world.ts';
+import type { ImageStore } from '../../src/image/stores/image-store.ts';
+import type { Db } from '../../src/kernel/db.ts';
+import { imagePort } from '../../src/image/port.ts';
+import { actor, imageId, payload, snapshotNew, worldOf } from './image-world.ts';
+
+const [directory = '', scenario = '', dieAtText = '0'] = process.argv.slice(2);
+const dieAt = Number(dieAtText);
+
+let count = 0;
+const step = (): void => {
+  count++;
+  if (count === dieAt) process.kill(process.pid, 'SIGKILL');
+};
+/** A step before the effect, a step after it. */
+async function between<T>(work: () => Promise<T>): Promise<T> {
+  step();
+  const value = await work();
+  step();
+  return value;
+}
+
+const mortalDb = (db: Db<ImageTables>): Db<ImageTables> => ({
+  read: (work) => db.read(work),
+  write: (work) => between(() => db.write(work)),
+});
+
+const mortalStore = (store: ImageStore): ImageStore => ({
+  ...store,
+  remove: (key) => between(() => store.remove(key)),
+  async write(key) {
+    const writer = await between(() => store.write(key));
+    return {
+      write: (chunk) => between(() => writer.write(chunk)),
+      finish: () => between(() => writer.finish()),
+      abort: () => between(() => writer.abort()),
+    };
+  },
+});
+
+const engine = sqliteOpen(`${directory}/db`);
+const healthy = worldOf(engine, directory, 0);
+const world = {
+  ...healthy,
+  db: mortalDb(healthy.db),
+  stores: healthy.stores.map(mortalStore),
+};
+const context: ImageContext = {
+  world,
+  actor,
+  clock: world.clock,
+  ids: world.ids,
+  log: world.log,
+  allows: (rule, target = {}) => world.policy.allows(rule, actor, target),
+};
+
+async function* chunks(): AsyncIterable<Buffer> {
+  const bytes = payload();
+  for (let at = 0; at < bytes.length; at += 65_536) yield bytes.subarray(at, at + 65_536);
+}
+
+switch (scenario) {
+  case 'upload':
+    await imageUpload(context, imageId, { bytes: chunks(), sizeBytes: null, storeId: null });
+    break;
+  case 'delete':
+    await imageDelete(context, imageId);
+    break;
+  case 'snapshot': {
+    const port = imagePort(world);
+    await port.imageCreate(snapshotNew);
+    await port.imageWrite(snapshotNew.id, chunks());
+    break;
+  }
+  case 'refused':
+    await imageUpload(context, imageId, {
+      bytes: chunks(),
+      sizeBytes: 1,
+      storeId: null,
+    }).catch(() => {});
+    break;
+  case 'sweep':
+    await imageSweep({ ...world, clock: worldOf(engine, directory, 3_600_000).clock }).run(
+      new AbortController().signal,
+    );
+    break;
+  case 'churn': {
+    const port = imagePort(world);
+    process.stdout.write('churning\n');
+    for (;;) {
+      const id = world.ids.uuid();
+      await port.imageCreate({ ...snapshotNew, id });
+      await port.imageWrite(id, chunks());
+      await port.imageDelete(actor, id);
+    }
+  }
+  default:
+    throw new Error(`there is no scenario ${scenario}`);
+}
+process.stdout.write(`${count} steps\n`);
+await engine.close();
