@@ -88,7 +88,8 @@ async function sweptCheck(directory: string): Promise<void> {
 
   const port = imagePort(world);
   for (const { id, status } of images) {
-    if (status === 'queued') assert.equal((await port.imageWrite(id, payloadOnce())).status, 'active');
+    if (status === 'queued')
+      assert.equal((await port.imageWrite(id, payloadOnce())).status, 'active');
   }
   await engine.close();
 }
