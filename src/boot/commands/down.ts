@@ -1,23 +1,71 @@
-import { runningEnd } from '../running.ts';
-import { cloudStartedOrFail, stateDirOf, supervisorRunning } from '../cloud.ts';
-import { exitCodes, type Command } from '../command.ts';
+import { existsSync } from 'node:fs';
+import { createInterface } from 'node:readline/promises';
+import { cloudStarted, stateDirOf } from '../cloud.ts';
+import { exitCodes, isSet, UserError, type Command, type CommandInput } from '../command.ts';
+import { layoutOf, type Layout } from '../layout.ts';
 import { rootCheck } from '../preflight.ts';
+import { guestPids } from '../proc.ts';
+import { cloudPurge, isStateDir, programsEnd } from '../purge.ts';
 
 export const downCommand: Command = {
   name: 'down',
   usage: `welkin down - stop the cloud of this machine; guests run on and are found again by welkin up
 
   --state-dir DIR     where the cloud lives (default /var/lib/welkin)
+  --purge             stop everything and remove it: guests, networks, images, records, keys, configuration
+  --yes               do not ask before that
 
-example:
-  welkin down`,
-  options: { 'state-dir': { type: 'string', default: '/var/lib/welkin' } },
+examples:
+  welkin down
+  welkin down --purge --state-dir /srv/two`,
+  options: {
+    'state-dir': { type: 'string', default: '/var/lib/welkin' },
+    purge: { type: 'boolean' },
+    yes: { type: 'boolean' },
+  },
   async run(input) {
     rootCheck();
-    const { layout } = cloudStartedOrFail(stateDirOf(input));
-    const supervisor = supervisorRunning(layout);
-    if (supervisor !== null) await runningEnd(supervisor, 45_000);
-    console.log(supervisor === null ? 'The cloud was not running.' : 'The cloud is stopped.');
-    return exitCodes.ok;
+    const layout = layoutOf(stateDirOf(input));
+    return isSet(input, 'purge') ? purge(layout, input) : stop(layout);
   },
 };
+
+async function stop(layout: Layout): Promise<number> {
+  const wasRunning = await programsEnd(layout);
+  const guests = guestPids(layout.stateDir).length;
+  if (!wasRunning && guests === 0 && !isStateDir(layout))
+    throw new UserError(`there is no cloud in ${layout.stateDir}`, exitCodes.notRunning);
+  const rest = guests === 0 ? '' : `; ${guests} ${guests === 1 ? 'guest runs' : 'guests run'} on`;
+  console.log(`The cloud in ${layout.stateDir} ${wasRunning ? 'is' : 'was'} stopped${rest}.`);
+  return exitCodes.ok;
+}
+
+async function purge(layout: Layout, input: CommandInput): Promise<number> {
+  const { stateDir } = layout;
+  if (existsSync(stateDir) && !isSet(input, 'yes') && !(await isWanted(layout))) {
+    console.log('Nothing was removed.');
+    return exitCodes.failed;
+  }
+  const database = isStateDir(layout) ? cloudStarted(stateDir)?.configuration.databaseUrl : null;
+  await cloudPurge(layout);
+  console.log(`Nothing of the cloud in ${stateDir} is left on this machine.`);
+  if (typeof database === 'string')
+    console.log('Its PostgreSQL database is not on this machine alone and was not touched.');
+  if (existsSync(stateDir)) console.log(`${stateDir} holds files that are not the cloud's: kept.`);
+  return exitCodes.ok;
+}
+
+async function isWanted({ stateDir }: Layout): Promise<boolean> {
+  if (!process.stdin.isTTY)
+    throw new UserError('--purge asks first and there is no terminal to ask on; add --yes');
+  const guests = guestPids(stateDir).length;
+  console.log(
+    `This removes the cloud in ${stateDir} for good: ${guests} running guests, all disks, images, networks, users and keys.`,
+  );
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  try {
+    return /^y(es)?$/i.test((await terminal.question('Remove it? [y/N] ')).trim());
+  } finally {
+    terminal.close();
+  }
+}
