@@ -27,6 +27,12 @@ export interface Layout {
   readonly adminPasswordFile: string;
   readonly demoPasswordFile: string;
   readonly tokenKeyDir: string;
+  /** What is encrypted at rest (credentials of users) is encrypted with these. */
+  readonly credentialKeyDir: string;
+  readonly auditFile: string;
+  readonly regionDatabase: string;
+  readonly cellDatabase: string;
+  readonly imageDir: string;
   readonly caKey: string;
   readonly caCertificate: string;
   readonly serverKey: string;
@@ -51,6 +57,11 @@ export function layoutOf(stateDir: string): Layout {
     adminPasswordFile: at('control', 'secrets', 'admin-password'),
     demoPasswordFile: at('control', 'secrets', 'demo-password'),
     tokenKeyDir: at('control', 'secrets', 'token-keys'),
+    credentialKeyDir: at('control', 'secrets', 'credential-keys'),
+    auditFile: at('control', 'audit.log'),
+    regionDatabase: at('control', 'region.db'),
+    cellDatabase: at('control', 'cell.db'),
+    imageDir: at('control', 'images'),
     caKey: at('tls', 'ca.key'),
     caCertificate: at('tls', 'ca.crt'),
     serverKey: at('control', 'secrets', 'server.key'),

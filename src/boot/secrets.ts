@@ -13,7 +13,8 @@ import { controlUid, type Layout } from './layout.ts';
 export function secretsEnsure(layout: Layout, configuration: Configuration): void {
   passwordEnsure(layout.adminPasswordFile);
   passwordEnsure(layout.demoPasswordFile);
-  tokenKeyEnsure(layout.tokenKeyDir);
+  keysEnsure(layout.tokenKeyDir);
+  keysEnsure(layout.credentialKeyDir);
   authorityEnsure(layout);
   certificateEnsure(layout, configuration);
 }
@@ -25,7 +26,7 @@ function passwordEnsure(path: string): void {
 }
 
 /** Keys are numbered; the highest signs, the others still verify. */
-function tokenKeyEnsure(folder: string): void {
+function keysEnsure(folder: string): void {
   folderEnsure(folder, { mode: 0o700, uid: controlUid });
   if (readdirSync(folder).some((name) => /^\d+$/.test(name))) return;
   fileWrite(join(folder, '1'), `${randomBytes(32).toString('base64url')}\n`, ofControl);
