@@ -43,6 +43,8 @@ test('a first start makes what is secret readable by the one account that needs 
     'control/secrets/demo-password': 'control 600',
     'control/secrets/server.crt': 'control 600',
     'control/secrets/server.key': 'control 600',
+    'control/secrets/credential-keys': 'control 700',
+    'control/secrets/credential-keys/1': 'control 600',
     'control/secrets/token-keys': 'control 700',
     'control/secrets/token-keys/1': 'control 600',
     log: '0 700',
