@@ -5,6 +5,10 @@ export interface CommandOptions {
   /** Text for standard input; without it the program reads nothing. */
   readonly input?: string;
   readonly timeoutMs?: number;
+  /** Runs it with the rights of this user. */
+  readonly user?: { readonly uid: number; readonly gid: number };
+  /** Ends it. */
+  readonly signal?: AbortSignal;
 }
 
 export class CommandFailed extends Error {
@@ -54,6 +58,8 @@ function commandSpawn(argv: readonly string[], options: CommandOptions): Promise
       stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
       timeout: options.timeoutMs ?? 30_000,
       killSignal: 'SIGKILL',
+      ...options.user,
+      ...(options.signal && { signal: options.signal }),
     });
     const output: Buffer[] = [];
     let outputBytes = 0;

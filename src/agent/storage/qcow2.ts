@@ -56,21 +56,28 @@ function backingWrite(image: Buffer, { path, format }: Backing): void {
 
 export interface Qcow2Header {
   readonly virtualSizeBytes: number;
-  readonly hasBacking: boolean;
+  /** Null: everything is in the file itself. */
+  readonly backingPath: string | null;
   /** Bytes of guests lie in another file. */
   readonly hasExternalData: boolean;
   readonly isEncrypted: boolean;
 }
 
-/** Null: not a qcow2 image. `head` is the start of the file, 104 bytes at least. */
+/** Enough to hold the header and the name of a backing file as QEMU and this file write them. */
+export const qcow2HeadBytes = 4096;
+
+/** Null: not a qcow2 image. `head` is the start of the file. */
 export function qcow2HeaderRead(head: Buffer): Qcow2Header | null {
   if (head.length < 72 || head.readUInt32BE(0) !== magic) return null;
   const version = head.readUInt32BE(4);
   if (version !== 2 && version !== 3) return null;
   const incompatible = version === 3 && head.length >= 80 ? head.readBigUInt64BE(72) : 0n;
+  const nameOffset = Number(head.readBigUInt64BE(8));
+  const nameLength = head.readUInt32BE(16);
   return {
     virtualSizeBytes: Number(head.readBigUInt64BE(24)),
-    hasBacking: head.readBigUInt64BE(8) !== 0n,
+    backingPath:
+      nameOffset === 0 ? null : head.toString('utf8', nameOffset, nameOffset + nameLength),
     hasExternalData: (incompatible & 4n) !== 0n,
     isEncrypted: head.readUInt32BE(32) !== 0,
   };
