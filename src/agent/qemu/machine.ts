@@ -12,6 +12,8 @@ export interface Machine {
   readonly type: string;
   readonly accel: 'kvm' | 'tcg';
   readonly cpuModel: string;
+  /** Memory for translated code; without a limit QEMU takes a GiB for it. */
+  readonly tbSizeMib: number;
   readonly disks: readonly MachineDisk[];
   readonly nics: readonly MachineNic[];
 }
@@ -34,8 +36,6 @@ export interface MachineNic {
 
 /** Each costs a guest under TCG a twentieth of a second. */
 export const slotCount = 12;
-/** Memory for translated code; without a limit QEMU takes a GiB for it. */
-export const tbSizeMib = 64;
 const diskCountMax = 16;
 
 export const diskNode = (diskId: string): string => `disk-${diskId}`;
@@ -65,7 +65,7 @@ export interface Launch {
 }
 
 export function machineArgs({ machine, runDir, taps, start }: Launch): string[] {
-  const { id, vcpus, ramMib, type, accel, cpuModel } = machine;
+  const { id, vcpus, ramMib, type, accel, cpuModel, tbSizeMib } = machine;
   const paths = runPaths(runDir);
   const acceleration = accel === 'kvm' ? 'kvm' : `tcg,thread=multi,tb-size=${tbSizeMib}`;
   return [

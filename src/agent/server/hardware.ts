@@ -6,7 +6,7 @@ import type { ServerPaths } from './record.ts';
 
 /** The hardware of the next process, from the document and the disks that were built for it. */
 export function machineOf(
-  { machineType, accel, cpuModel }: ServerHost,
+  { machineType, accel, cpuModel, tbSizeMib }: ServerHost,
   {
     wanted,
     disks,
@@ -29,6 +29,7 @@ export function machineOf(
     type: machineType,
     accel,
     cpuModel,
+    tbSizeMib,
     disks: drives,
     nics: wanted.nics.map((nic, slot) => ({ ...nic, slot })),
   };

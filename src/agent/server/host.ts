@@ -12,6 +12,7 @@ export interface ServerHost {
   readonly machineType: string;
   readonly accel: 'kvm' | 'tcg';
   readonly cpuModel: string;
+  readonly tbSizeMib: number;
   readonly bootId: string;
   readonly clock: Clock;
   readonly log: Log;

@@ -1,0 +1,290 @@
+/**
+ * Copies of disks as flat, compressed qcow2 files: `<id>.json` says what it is and how it stands, `<id>.qcow2` is there
+ * when it is done. The disk of a process is copied by the process itself, from the moment of the request, while the
+ * guest runs on; any other disk by qemu-img, and it stands still until that is done.
+ */
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { causesOf, notFound } from '../../kernel/errors.ts';
+import type { SnapshotActual, SnapshotWanted } from '../api.ts';
+import { commandRun } from '../command.ts';
+import { agentErrorOf, AgentFailure } from '../failure.ts';
+import { Gate } from '../gate.ts';
+import { backupCancel, backupStart, backupWait } from '../qemu/backup.ts';
+import { processKill, processScan } from '../qemu/process.ts';
+import type { Qmp } from '../qemu/qmp.ts';
+import type { ServerHost } from '../server/host.ts';
+import type { DiskBuilt } from './disks.ts';
+import { asNoSpace, directorySync, fileReplace, jsonRead, jsonWrite } from './files.ts';
+import { qcow2Empty } from './qcow2.ts';
+
+interface SnapshotRecord extends SnapshotActual {
+  readonly serverId: string;
+  readonly diskId: string;
+}
+
+/** What a snapshot needs of its server. */
+export interface SnapshotSource {
+  readonly id: string;
+  readonly disks: readonly DiskBuilt[];
+  /** Monitor of its process; null without one. */
+  readonly qmp: Qmp | null;
+  /** Resolves when the process that an earlier agent started is found, or found missing. */
+  settled(): Promise<void>;
+}
+
+export interface SnapshotsOptions {
+  readonly directory: string;
+  readonly host: Pick<ServerHost, 'clock' | 'log' | 'disks'>;
+  readonly source: (serverId: string) => SnapshotSource | null;
+  readonly report: (snapshot: SnapshotActual) => void;
+}
+
+/** A copy costs a core and the disk's bandwidth. */
+const copiesMax = 2;
+const convertLimitMs = 4 * 3600_000;
+const convertMemoryBytes = 4 * 2 ** 30;
+const readBytes = 1 << 20;
+
+interface Copy {
+  readonly serverId: string;
+  /** Its disk must stand still meanwhile. */
+  readonly isAtRest: boolean;
+  readonly cancel: AbortController;
+  readonly done: Promise<void>;
+}
+
+export class Snapshots {
+  readonly #options: SnapshotsOptions;
+  readonly #records = new Map<string, SnapshotRecord>();
+  readonly #copies = new Map<string, Copy>();
+  readonly #gate = new Gate(copiesMax);
+
+  constructor(options: SnapshotsOptions) {
+    this.#options = options;
+  }
+
+  /** Before the servers start: a copy of a disk at rest ended with the agent that made it. */
+  async load(): Promise<void> {
+    const { directory, host } = this.#options;
+    await mkdir(directory, { recursive: true, mode: 0o711 });
+    const copying = await processScan((argv) =>
+      argv.some((one) => one.startsWith(`${directory}/`)) && argv.includes('convert') ? true : null,
+    );
+    for (const { pid } of copying) await processKill(host.clock, pid);
+    for (const name of await readdir(directory)) {
+      const record =
+        name.endsWith('.json') && (await jsonRead<SnapshotRecord>(join(directory, name)));
+      if (record) this.#records.set(record.id, record);
+    }
+    for (const name of await readdir(directory)) {
+      if (!this.#records.has(name.split('.')[0] ?? ''))
+        await rm(join(directory, name), { force: true });
+    }
+  }
+
+  /** Once the servers are there: copies that processes make go on. */
+  async start(): Promise<void> {
+    for (const record of this.#records.values()) {
+      if (record.state !== 'running') continue;
+      const source = this.#options.source(record.serverId);
+      this.#copyBegin(record, source?.qmp === null, async (signal) => {
+        await source?.settled();
+        const qmp = source?.qmp ?? null;
+        if (qmp === null)
+          throw new AgentFailure('internal', 'the agent ended while it copied the disk');
+        await backupWait(qmp, record.id, signal);
+      });
+    }
+  }
+
+  /** Copies by processes go on without this agent. */
+  async stop(): Promise<void> {
+    for (const { cancel } of this.#copies.values()) cancel.abort('stop');
+    await Promise.all([...this.#copies.values()].map(({ done }) => done));
+  }
+
+  list(): readonly SnapshotActual[] {
+    return [...this.#records.values()].map(actualOf);
+  }
+
+  get(id: string): SnapshotActual | null {
+    const record = this.#records.get(id);
+    return record === undefined ? null : actualOf(record);
+  }
+
+  async put(id: string, { serverId, diskId }: SnapshotWanted): Promise<SnapshotActual> {
+    const known = this.#records.get(id);
+    if (known !== undefined && known.state !== 'failed') return actualOf(known);
+    const source = this.#options.source(serverId);
+    if (source === null) throw notFound(`There is no server ${serverId} on this host.`);
+    await source.settled();
+    const disk = source.disks.find((one) => one.id === diskId);
+    if (disk === undefined) throw notFound(`Server ${serverId} has no disk ${diskId}.`);
+    const { virtualSizeBytes } = disk;
+    const state = 'running' as const;
+    const record = { id, serverId, diskId, state, sizeBytes: 0, virtualSizeBytes, error: null };
+    await this.#recordSet(record);
+    const { qmp } = source;
+    if (qmp === null)
+      this.#copyBegin(record, true, (signal) => this.#convert(record, disk, signal));
+    else await this.#backupBegin(record, disk, qmp);
+    return this.get(id) ?? actualOf(record);
+  }
+
+  /** The moment of the copy is the moment the job starts: the caller waits for that. */
+  async #backupBegin(record: SnapshotRecord, disk: DiskBuilt, qmp: Qmp): Promise<void> {
+    const started = (async () => {
+      const part = this.#part(record.id);
+      const empty = qcow2Empty(disk.virtualSizeBytes, null);
+      const { owner } = this.#options.host.disks;
+      await fileReplace(part, (file) => file.writeFile(empty), { owner, isDurable: false });
+      await backupStart(qmp, { id: record.id, diskId: disk.id, path: part });
+    })();
+    this.#copyBegin(record, false, async (signal) => {
+      await started;
+      await backupWait(qmp, record.id, signal);
+    });
+    await started.catch(() => {});
+  }
+
+  async #convert(record: SnapshotRecord, disk: DiskBuilt, signal: AbortSignal): Promise<void> {
+    const part = this.#part(record.id);
+    const { owner } = this.#options.host.disks;
+    await fileReplace(part, () => Promise.resolve(), { owner, isDurable: false });
+    const limit = ['prlimit', `--as=${convertMemoryBytes}`, 'nice', '-n', '10'];
+    const convert = ['qemu-img', 'convert', '-q', '-c', '-f', disk.format, '-O', 'qcow2'];
+    await this.#gate.pass(() =>
+      commandRun([...limit, ...convert, disk.path, part], {
+        user: owner,
+        signal,
+        timeoutMs: convertLimitMs,
+      }),
+    );
+  }
+
+  async *read(id: string): AsyncGenerator<Uint8Array> {
+    const record = this.#records.get(id);
+    if (record?.state !== 'done') throw notFound(`There is no finished snapshot ${id}.`);
+    const file = await open(this.#file(id));
+    try {
+      for (;;) {
+        const buffer = Buffer.allocUnsafe(readBytes);
+        const { bytesRead } = await file.read(buffer, 0, readBytes, null);
+        if (bytesRead === 0) return;
+        yield buffer.subarray(0, bytesRead);
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  async delete(id: string): Promise<void> {
+    const copy = this.#copies.get(id);
+    copy?.cancel.abort('delete');
+    await copy?.done;
+    this.#records.delete(id);
+    // The record last: what a killed agent leaves is found by it.
+    for (const path of [this.#file(id), this.#part(id), this.#json(id)])
+      await rm(path, { force: true });
+  }
+
+  /** Resolves when no disk of the server has to stand still any more. */
+  async atRest(serverId: string, signal: AbortSignal): Promise<void> {
+    for (const copy of this.#copies.values()) {
+      if (copy.serverId !== serverId || !copy.isAtRest || signal.aborted) continue;
+      const isAborted = new Promise<void>((resolve) =>
+        signal.addEventListener('abort', () => resolve(), { once: true }),
+      );
+      await Promise.race([copy.done, isAborted]);
+    }
+  }
+
+  #copyBegin(
+    record: SnapshotRecord,
+    isAtRest: boolean,
+    work: (signal: AbortSignal) => Promise<void>,
+  ): void {
+    const cancel = new AbortController();
+    const done = this.#copyRun(record, work, cancel.signal);
+    this.#copies.set(record.id, { serverId: record.serverId, isAtRest, cancel, done });
+    void done.finally(() => this.#copies.delete(record.id));
+  }
+
+  async #copyRun(
+    record: SnapshotRecord,
+    work: (signal: AbortSignal) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { log } = this.#options.host;
+    const part = this.#part(record.id);
+    try {
+      await work(signal);
+      await fileSync(part);
+      await rename(part, this.#file(record.id));
+      await directorySync(this.#options.directory);
+      const { size: sizeBytes } = await stat(this.#file(record.id));
+      await this.#recordSet({ ...record, state: 'done', sizeBytes });
+    } catch (error) {
+      if (signal.aborted && signal.reason === 'stop') return;
+      const qmp = this.#options.source(record.serverId)?.qmp ?? null;
+      if (qmp !== null) await backupCancel(qmp, record.id).catch(() => {});
+      await rm(part, { force: true });
+      if (signal.aborted) return;
+      const failure = asNoSpace(error, `copying disk ${record.diskId}`);
+      log.warning('a snapshot failed', { snapshot: record.id, causes: causesOf(failure) });
+      const failed = { ...record, state: 'failed' as const, error: agentErrorOf(failure) };
+      await this.#recordSet(failed).catch((cause: unknown) => {
+        log.error('a snapshot is not recorded', { snapshot: record.id, causes: causesOf(cause) });
+      });
+    }
+  }
+
+  async #recordSet(record: SnapshotRecord): Promise<void> {
+    const isKnown = this.#records.has(record.id);
+    this.#records.set(record.id, record);
+    try {
+      await jsonWrite(this.#json(record.id), record);
+    } catch (error) {
+      // A request that could not be kept is none; what was kept once stands as it is known.
+      if (!isKnown) this.#records.delete(record.id);
+      throw asNoSpace(error, `keeping snapshot ${record.id}`);
+    } finally {
+      const known = this.get(record.id);
+      if (known !== null) this.#options.report(known);
+    }
+  }
+
+  #json(id: string): string {
+    return join(this.#options.directory, `${id}.json`);
+  }
+  #part(id: string): string {
+    return join(this.#options.directory, `${id}.part`);
+  }
+  #file(id: string): string {
+    return join(this.#options.directory, `${id}.qcow2`);
+  }
+}
+
+const actualOf = ({
+  id,
+  state,
+  sizeBytes,
+  virtualSizeBytes,
+  error,
+}: SnapshotRecord): SnapshotActual => ({
+  id,
+  state,
+  sizeBytes,
+  virtualSizeBytes,
+  error,
+});
+
+async function fileSync(path: string): Promise<void> {
+  const file = await open(path);
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
