@@ -159,7 +159,7 @@ export const computeCellMigrations: Migrations = {
       );
       const textOrNull = columns(
         'description image_id key_name key user_data admin_pass task_state locked_by',
-        'locked_reason host zone_wanted host_wanted group_id access_ip_v4',
+        'locked_reason host zone_wanted host_wanted group_id facts_digest access_ip_v4',
         'access_ip_v6',
       );
       const whole = columns(
@@ -202,10 +202,9 @@ export const computeCellMigrations: Migrations = {
         .addColumn('server_id', 'text', (c) => c.notNull().references('server.id'))
         .addColumn('position', 'integer', (c) => c.notNull())
         .addColumn('network_id', 'text', (c) => c.notNull())
-        .addColumn('mac', 'text', (c) => c.notNull())
-        .addColumn('mtu', 'integer', (c) => c.notNull())
+        .addColumn('mac', 'text')
+        .addColumn('mtu', 'integer')
         .addColumn('tag', 'text')
-        .addColumn('is_ours', 'integer', (c) => c.notNull())
         .execute();
       await db.schema
         .createTable('server_fault')

@@ -189,6 +189,8 @@ export interface ServerTable {
   incarnation: number;
   grace_ms: number;
   disk_revision: number;
+  /** Of what the guest is told of its network (groups, floating addresses), as last put to the agent. */
+  facts_digest: string | null;
 
   deleted: Flag;
   created_at: number;
@@ -204,11 +206,10 @@ export interface ServerNicTable {
   /** Order in the guest. */
   position: number;
   network_id: string;
-  mac: string;
-  mtu: number;
+  /** Null until the port is made. */
+  mac: string | null;
+  mtu: number | null;
   tag: string | null;
-  /** 1: made for the server, deleted with it; 0: the client's own port, only let go. */
-  is_ours: Flag;
 }
 
 export interface ServerFaultTable {

@@ -3,6 +3,8 @@ import type { Hosts } from '../cluster/port.ts';
 import type { ImagePort } from '../image/port.ts';
 import type { Db } from '../kernel/db.ts';
 import type { KernelTables } from '../kernel/tables.ts';
+import type { NetworkPort } from '../network/port.ts';
+import type { Inventory } from '../placement/inventory.ts';
 import type { ComputeCellTables, ComputeRegionTables } from './compute.tables.ts';
 
 export type CellTables = ComputeCellTables & KernelTables;
@@ -13,9 +15,12 @@ export interface ComputeWorld {
   readonly cell: Db<CellTables>;
   readonly settings: ComputeSettings;
   readonly images: ImagePort;
+  readonly network: NetworkPort;
   readonly hosts: Hosts;
   readonly reports: ServerReports;
   readonly tasks: TaskSignals;
+  /** This process's picture of the cell's hosts. */
+  readonly inventory: Inventory;
 }
 
 export interface ComputeSettings {
