@@ -1,4 +1,4 @@
-import type { ServerActual } from '../agent/api.ts';
+import type { AgentMirror } from '../cluster/agent-mirror.ts';
 import type { Hosts } from '../cluster/port.ts';
 import type { ImagePort } from '../image/port.ts';
 import type { Db } from '../kernel/db.ts';
@@ -17,7 +17,8 @@ export interface ComputeWorld {
   readonly images: ImagePort;
   readonly network: NetworkPort;
   readonly hosts: Hosts;
-  readonly reports: ServerReports;
+  /** What the agents last reported. */
+  readonly mirror: AgentMirror;
   readonly tasks: TaskSignals;
   /** This process's picture of the cell's hosts. */
   readonly inventory: Inventory;
@@ -80,16 +81,6 @@ export const computeSettingsDefault: ComputeSettings = {
   },
   shutdownGraceMs: 60_000,
 };
-
-/** What the agents last reported of the servers on them. */
-export interface ServerReports {
-  /** Null: the agent has no such server, or has not reported yet. */
-  serverActual(host: string, serverId: string): ServerActual | null;
-  /** Everything on the host; null until it has reported everything since it was last connected. */
-  serversOn(host: string): ReadonlyMap<string, ServerActual> | null;
-  /** Called after every report about a server. Returns the function that ends the subscription. */
-  onServer(listener: (host: string, serverId: string) => void): () => void;
-}
 
 /** The runner of the cell's tasks. */
 export interface TaskSignals {

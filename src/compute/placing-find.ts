@@ -92,7 +92,7 @@ async function zonesFind(
 
 const required = /^trait:([A-Z0-9_]+)$/;
 
-const traitsOf = ({ extraSpecs }: Flavor): string[] =>
+export const traitsOf = ({ extraSpecs }: Pick<Flavor, 'extraSpecs'>): string[] =>
   Object.entries(extraSpecs).flatMap(([key, value]) => {
     const trait = required.exec(key)?.[1];
     return trait !== undefined && value === 'required' ? [trait] : [];
@@ -123,15 +123,25 @@ async function groupFind(
   hint: unknown,
 ): Promise<ServerGroupFound | null> {
   if (typeof hint !== 'string') return null;
-  const row = await context.world.region.read((tx) =>
+  const group = await groupGet(context.world, hint, projectOf(context));
+  if (group === null) throw invalid(`Instance group ${hint} could not be found.`);
+  return group;
+}
+
+export async function groupGet(
+  { region }: ComputeWorld,
+  id: string,
+  projectId: string,
+): Promise<ServerGroupFound | null> {
+  const row = await region.read((tx) =>
     tx
       .selectFrom('server_group')
       .select(['id', 'policy', 'rules'])
-      .where('id', '=', hint)
-      .where('project_id', '=', projectOf(context))
+      .where('id', '=', id)
+      .where('project_id', '=', projectId)
       .executeTakeFirst(),
   );
-  if (row === undefined) throw invalid(`Instance group ${hint} could not be found.`);
+  if (row === undefined) return null;
   const rules = JSON.parse(row.rules) as { max_server_per_host?: number };
   return { id: row.id, policy: row.policy, maxServersPerHost: rules.max_server_per_host ?? 1 };
 }

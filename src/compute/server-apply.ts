@@ -102,16 +102,19 @@ async function actualWait(
   let actual: ServerActual | null = first;
   while (actual === null || actual.generation < generation) {
     const reported = new AbortController();
-    const end = world.reports.onServer((name, id) => {
-      if (id === serverId && name === host.name) reported.abort();
+    const end = world.mirror.onChange((change) => {
+      if (change.host !== host.name) return;
+      if (change.kind === 'host' || (change.kind === 'server' && change.id === serverId)) {
+        reported.abort();
+      }
     });
     try {
-      actual = world.reports.serverActual(host.name, serverId);
+      actual = reportOf(world, host, serverId);
       if (actual !== null && actual.generation >= generation) break;
       await clock.sleep(askAgainMs, AbortSignal.any([reported.signal, signal]));
       if (signal.aborted) throw unavailable('The operation was interrupted.');
       actual = reported.signal.aborted
-        ? world.reports.serverActual(host.name, serverId)
+        ? reportOf(world, host, serverId)
         : await host.agent.serverGet(serverId);
     } finally {
       end();
@@ -119,3 +122,6 @@ async function actualWait(
   }
   return actual;
 }
+
+const reportOf = (world: ComputeWorld, host: Host, serverId: string): ServerActual | null =>
+  world.mirror.host(host.name)?.servers.get(serverId) ?? null;

@@ -117,6 +117,7 @@ async function refused(act: CreateAct, server: ServerRow, error: HostRefusal): P
   if (error.code === 'bad_image') {
     throw new Failure('invalid', `Build of instance ${server.id} aborted: ${error.message}`);
   }
+  if (server.host !== null) await hostRemove(world, server.host, server.id);
   const next = await serverMove(act, server, `host ${server.host} refused: ${error.code}`);
   if (next === null) {
     throw noValidHost(

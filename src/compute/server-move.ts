@@ -2,7 +2,9 @@ import { Failure } from '../kernel/errors.ts';
 import type { Wanted } from '../placement/inventory.ts';
 import { claimRemove } from './claim.store.ts';
 import type { ComputeWorld } from './compute.world.ts';
+import { groupGet, traitsOf } from './placing-find.ts';
 import { amountsOf, serverPlace } from './placement.ts';
+import { groupWanted } from './server-create.ts';
 import type { ServerAct } from './server-apply.ts';
 import { flavorParse, type ServerRow } from './server.model.ts';
 import { locationAppend, serverUpdate } from './server.store.ts';
@@ -12,7 +14,7 @@ export const hostsRefused = (server: ServerRow): readonly string[] =>
 
 /**
  * Gives up the claim on a host that refused the server and takes one elsewhere, in one transaction. Null: no other
- * host fits; the server stays claimed where it was.
+ * host fits; the server stays claimed where it was. What the refusing host has of it must be gone already.
  */
 export async function serverMove(
   { world, clock, ids, requestId }: ServerAct,
@@ -24,17 +26,19 @@ export async function serverMove(
   const wanted: Wanted = {
     ...amountsOf(flavor),
     zone: server.zone_wanted,
-    traits: [],
+    traits: traitsOf(flavor),
     onlyHosts: server.host_wanted === null ? null : new Set([server.host_wanted]),
     notHosts: new Set(refused),
   };
+  const group =
+    server.group_id === null ? null : await groupGet(world, server.group_id, server.project_id);
   const now = clock.now();
   return world.cell.write(async (tx) => {
     const host = await serverPlace(tx, {
       inventory: world.inventory,
       defaultZone: world.settings.defaultZone,
       serverId: server.id,
-      wanted,
+      wanted: await groupWanted(tx, group, wanted),
       now,
     });
     if (host === null) return null;

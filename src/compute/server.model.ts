@@ -72,6 +72,9 @@ export const tagsParse = (text: string): readonly string[] =>
 export const tagsText = (tags: readonly string[]): string =>
   tags.length === 0 ? '' : `,${tags.join(',')},`;
 
+/** What the guest calls its first disk. */
+export const rootDevice = '/dev/vda';
+
 export const instanceName = (id: string): string => `instance-${id}`;
 
 const statuses: Readonly<Record<string, Readonly<Record<string, string>>>> = {

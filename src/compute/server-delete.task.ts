@@ -1,0 +1,89 @@
+import type { Step, TaskKind } from '../kernel/task.ts';
+import { flag } from '../kernel/db.ts';
+import { actionEnd } from './action.store.ts';
+import { claimRemove } from './claim.store.ts';
+import type { ComputeWorld } from './compute.world.ts';
+import { hostRemove, hostsRefused } from './server-move.ts';
+import { powerState } from './server.model.ts';
+import { locationAppend, serverFind, serverUpdate } from './server.store.ts';
+
+export interface ServerDeleteInput {
+  readonly serverId: string;
+  readonly actionId: string;
+  readonly eventId: string;
+  readonly userId: string;
+}
+type DeleteStep = Step<ComputeWorld, ServerDeleteInput>;
+
+/** Every host that may have something of the server: where it is, what refused it, what it holds claims on. */
+const hosts: DeleteStep = {
+  name: 'hosts',
+  async run({ world, input: { serverId } }) {
+    const names = await world.cell.read(async (tx) => {
+      const server = await serverFind(tx, serverId);
+      if (server === null) return [];
+      const claims = await tx
+        .selectFrom('claim')
+        .select('host')
+        .where('server_id', '=', serverId)
+        .execute();
+      return [server.host, ...hostsRefused(server), ...claims.map(({ host }) => host)];
+    });
+    for (const name of new Set(names)) {
+      if (name !== null) await hostRemove(world, name, serverId);
+    }
+  },
+};
+
+const network: DeleteStep = {
+  name: 'network',
+  async run({ world, input: { serverId } }) {
+    await world.network.serverRelease(serverId);
+  },
+};
+
+/** The row stays, marked: lists of what changed since a time show what is gone. */
+const row: DeleteStep = {
+  name: 'row',
+  async run({ world, input, clock, ids, requestId }) {
+    const { serverId } = input;
+    const now = clock.now();
+    await world.cell.write(async (tx) => {
+      const server = await serverFind(tx, serverId);
+      if (server === null) return;
+      await claimRemove(tx, serverId);
+      await tx.deleteFrom('server_nic').where('server_id', '=', serverId).execute();
+      await actionEnd(tx, input, { now, error: null, host: server.host });
+      await locationAppend(tx, {
+        id: ids.uuid(),
+        server_id: serverId,
+        host: null,
+        reason: 'delete',
+        user_id: input.userId,
+        request_id: requestId,
+        at: now,
+      });
+      await serverUpdate(
+        tx,
+        serverId,
+        {},
+        {
+          vm_state: 'deleted',
+          task_state: null,
+          power_state: powerState.none,
+          admin_pass: null,
+          deleted: flag(true),
+          deleted_at: now,
+          terminated_at: now,
+          updated_at: now,
+        },
+      );
+    });
+  },
+};
+
+/** Goes only forward: a delete that was acknowledged ends with nothing left. */
+export const serverDeleteTask: TaskKind<ComputeWorld, ServerDeleteInput> = {
+  kind: 'server-delete',
+  steps: [hosts, network, row],
+};

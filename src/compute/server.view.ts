@@ -1,0 +1,241 @@
+import { createHash } from 'node:crypto';
+import type { Context } from '../kernel/context.ts';
+import { isoSeconds } from '../kernel/clock.ts';
+import type { ServerPort } from '../network/port.ts';
+import type { ComputeWorld } from './compute.world.ts';
+import {
+  flavorParse,
+  instanceName,
+  metadataParse,
+  rootDevice,
+  serverStatus,
+  tagsParse,
+  type ServerRow,
+} from './server.model.ts';
+import type { ServerFault } from './server.store.ts';
+
+/** What is shown of a server besides its own row. */
+export interface ServerSeen {
+  readonly server: ServerRow;
+  readonly ports: readonly ServerPort[];
+  readonly fault: ServerFault | null;
+  /** Zone of the host it is on; null while it is on none. */
+  readonly zone: string | null;
+}
+
+export type HostStatus = 'UP' | 'DOWN' | 'UNKNOWN' | 'MAINTENANCE' | '';
+
+/** What is the same for all servers of one answer: versions and rights are asked once. */
+export interface ViewFrame {
+  readonly since: Readonly<Record<string, boolean>>;
+  readonly baseUrl: string;
+  readonly isAdmin: boolean;
+  readonly showsExtraSpecs: boolean;
+  readonly showsAttributes: boolean;
+  /** Null: may not be shown. */
+  readonly hostStatus: ((host: string | null) => HostStatus) | null;
+  /** PUT and rebuild answer with less before 2.75. */
+  readonly isWhole: boolean;
+  readonly showsKey: boolean;
+  readonly showsUserData: boolean;
+  readonly showsGroups: boolean;
+  readonly hostIds: Map<string, string>;
+}
+
+const steps = [
+  ...['2.3', '2.9', '2.16', '2.19', '2.26', '2.47', '2.54', '2.57', '2.63', '2.71', '2.73'],
+  ...['2.75', '2.90', '2.96'],
+];
+
+export function viewFrame(
+  context: Context<ComputeWorld>,
+  target: Record<string, string>,
+  hostStatus: (host: string | null) => HostStatus,
+): ViewFrame {
+  const since = Object.fromEntries(steps.map((step) => [step, context.since(step)]));
+  const rule = (name: string): boolean => context.allows(name, target);
+  return {
+    since,
+    baseUrl: context.baseUrl,
+    isAdmin: rule('context_is_admin'),
+    showsExtraSpecs: rule('os_compute_api:servers:show:flavor-extra-specs'),
+    showsAttributes: rule('os_compute_api:os-extended-server-attributes'),
+    hostStatus: rule('os_compute_api:servers:show:host_status') ? hostStatus : null,
+    isWhole: true,
+    showsKey: true,
+    showsUserData: true,
+    showsGroups: false,
+    hostIds: new Map(),
+  };
+}
+
+export const linksOf = (baseUrl: string, id: string) => [
+  { rel: 'self', href: `${baseUrl}/v2.1/servers/${id}` },
+  { rel: 'bookmark', href: `${baseUrl}/servers/${id}` },
+];
+
+export const serverBrief = ({ baseUrl }: Pick<ViewFrame, 'baseUrl'>, server: ServerRow) => ({
+  id: server.id,
+  name: server.name,
+  links: linksOf(baseUrl, server.id),
+});
+
+export function serverView(frame: ViewFrame, seen: ServerSeen): Record<string, unknown> {
+  const { server } = seen;
+  const { since } = frame;
+  const status = serverStatus(server);
+  return {
+    id: server.id,
+    name: server.name,
+    status,
+    tenant_id: server.project_id,
+    user_id: server.user_id,
+    metadata: metadataParse(server.metadata),
+    hostId: hostIdOf(frame, server),
+    image: imageView(frame, server),
+    flavor: flavorView(frame, server),
+    created: isoSeconds(server.created_at),
+    updated: isoSeconds(server.updated_at),
+    addresses: server.vm_state === 'building' ? {} : addressesView(seen.ports, frame.isWhole),
+    accessIPv4: server.access_ip_v4 ?? '',
+    accessIPv6: server.access_ip_v6 ?? '',
+    links: linksOf(frame.baseUrl, server.id),
+    'OS-DCF:diskConfig': server.disk_config,
+    ...(progressStatuses.has(status) && { progress: server.progress }),
+    ...(faultStatuses.has(status) && seen.fault !== null && {
+      fault: faultView(frame, seen.fault),
+    }),
+    ...(frame.showsKey && { key_name: server.key_name }),
+    ...(frame.isWhole && wholeView(frame, seen)),
+    ...(since['2.9'] && { locked: server.locked_by !== null }),
+    ...(since['2.73'] && { locked_reason: server.locked_reason }),
+    ...(since['2.19'] && { description: server.description }),
+    ...(since['2.26'] && { tags: tagsParse(server.tags) }),
+    ...(since['2.63'] && { trusted_image_certificates: null }),
+    ...(since['2.90'] && { 'OS-EXT-SRV-ATTR:hostname': server.hostname }),
+    ...(frame.showsGroups && {
+      server_groups: server.group_id === null ? [] : [server.group_id],
+    }),
+    ...(since['2.96'] && { pinned_availability_zone: server.zone_wanted }),
+  };
+}
+
+const progressStatuses = new Set([
+  ...['ACTIVE', 'BUILD', 'REBUILD', 'RESIZE', 'VERIFY_RESIZE', 'MIGRATING'],
+]);
+const faultStatuses = new Set(['ERROR', 'DELETED']);
+
+function wholeView(frame: ViewFrame, { server, ports, zone }: ServerSeen) {
+  const groups = [
+    ...new Set(ports.flatMap(({ securityGroups }) => securityGroups.map(({ name }) => name))),
+  ];
+  return {
+    'OS-EXT-AZ:availability_zone': zone ?? server.zone_wanted ?? '',
+    config_drive: server.config_drive === 1 ? 'True' : '',
+    'OS-SRV-USG:launched_at': usageTime(server.launched_at),
+    'OS-SRV-USG:terminated_at': usageTime(server.terminated_at),
+    ...(groups.length > 0 && { security_groups: groups.map((name) => ({ name })) }),
+    ...(frame.showsAttributes && attributesView(frame, server)),
+    'OS-EXT-STS:task_state': server.task_state,
+    'OS-EXT-STS:vm_state': server.vm_state,
+    'OS-EXT-STS:power_state': server.power_state,
+    'os-extended-volumes:volumes_attached': [],
+    ...(frame.since['2.16'] &&
+      frame.hostStatus !== null && { host_status: frame.hostStatus(server.host) }),
+  };
+}
+
+const attributesView = ({ since, showsUserData }: ViewFrame, server: ServerRow) => ({
+  'OS-EXT-SRV-ATTR:host': server.host,
+  'OS-EXT-SRV-ATTR:instance_name': instanceName(server.id),
+  'OS-EXT-SRV-ATTR:hypervisor_hostname': server.host,
+  ...(since['2.3'] && {
+    'OS-EXT-SRV-ATTR:reservation_id': server.reservation_id,
+    'OS-EXT-SRV-ATTR:launch_index': server.launch_index,
+    'OS-EXT-SRV-ATTR:hostname': server.hostname,
+    'OS-EXT-SRV-ATTR:kernel_id': '',
+    'OS-EXT-SRV-ATTR:ramdisk_id': '',
+    'OS-EXT-SRV-ATTR:root_device_name': rootDevice,
+    ...(showsUserData && { 'OS-EXT-SRV-ATTR:user_data': server.user_data }),
+  }),
+});
+
+/** Nova's form for these two alone: microseconds, no zone. */
+const usageTime = (ms: number | null): string | null =>
+  ms === null ? null : `${new Date(ms).toISOString().slice(0, 23)}000`;
+
+/** The same for all servers of a project on a host, and says nothing of the host's name. */
+function hostIdOf({ hostIds }: ViewFrame, { project_id, host }: ServerRow): string {
+  if (host === null) return '';
+  const key = project_id + host;
+  let id = hostIds.get(key);
+  if (id === undefined) {
+    id = createHash('sha224').update(key).digest('hex');
+    hostIds.set(key, id);
+  }
+  return id;
+}
+
+function imageView({ baseUrl }: ViewFrame, { image_id }: ServerRow) {
+  if (image_id === null) return '';
+  return {
+    id: image_id,
+    links: [{ rel: 'bookmark', href: `${baseUrl}/images/${image_id}` }],
+  };
+}
+
+function flavorView({ since, baseUrl, showsExtraSpecs }: ViewFrame, server: ServerRow) {
+  const flavor = flavorParse(server.flavor);
+  if (!since['2.47']) {
+    const href = `${baseUrl}/flavors/${encodeURIComponent(flavor.id)}`;
+    return { id: flavor.id, links: [{ rel: 'bookmark', href }] };
+  }
+  return {
+    vcpus: flavor.vcpus,
+    ram: flavor.ramMib,
+    disk: flavor.diskGib,
+    ephemeral: flavor.ephemeralGib,
+    swap: flavor.swapMib,
+    original_name: flavor.name,
+    ...(showsExtraSpecs && { extra_specs: flavor.extraSpecs }),
+  };
+}
+
+interface AddressLine {
+  readonly version: 4 | 6;
+  readonly addr: string;
+  readonly 'OS-EXT-IPS:type'?: 'fixed' | 'floating';
+  readonly 'OS-EXT-IPS-MAC:mac_addr'?: string;
+}
+
+/** By the name of the network; fixed addresses before floating ones. */
+export function addressesView(
+  ports: readonly ServerPort[],
+  isExtended: boolean,
+): Record<string, AddressLine[]> {
+  // Without a prototype: a network may be called `constructor`.
+  const fixed = Object.create(null) as Record<string, AddressLine[]>;
+  const floating = Object.create(null) as Record<string, AddressLine[]>;
+  for (const { networkName, mac, fixedIps, floatingIps } of ports) {
+    const line = (version: 4 | 6, addr: string, type: 'fixed' | 'floating'): AddressLine => ({
+      version,
+      addr,
+      ...(isExtended && { 'OS-EXT-IPS:type': type, 'OS-EXT-IPS-MAC:mac_addr': mac }),
+    });
+    (fixed[networkName] ??= []).push(
+      ...fixedIps.map(({ version, address }) => line(version, address, 'fixed')),
+    );
+    (floating[networkName] ??= []).push(
+      ...floatingIps.map(({ address }) => line(4, address, 'floating')),
+    );
+  }
+  for (const [name, lines] of Object.entries(floating)) fixed[name]?.push(...lines);
+  return fixed;
+}
+
+const faultView = ({ isAdmin }: ViewFrame, { code, created_at, message, details }: ServerFault) => ({
+  code,
+  created: isoSeconds(created_at),
+  message,
+  ...(details !== '' && (isAdmin || code !== 500) && { details }),
+});
