@@ -1,9 +1,6 @@
-import { sql, type Selectable } from 'kysely';
+import { sql } from 'kysely';
 import { flag } from '../kernel/db.ts';
-import type { HostTable } from './compute.tables.ts';
 import type { CellTx } from './server.store.ts';
-
-export type HostRow = Selectable<HostTable>;
 
 export interface Amounts {
   readonly vcpus: number;
@@ -34,9 +31,15 @@ export async function claimInsert(
     .where('vcpus', '>=', vcpus)
     .where('ram_mib', '>=', ramMib)
     .where('disk_gib', '>=', diskGib)
-    .where(sql<boolean>`(used_vcpus + ${vcpus}) * 1000 <= (vcpus - reserved_vcpus) * vcpu_ratio_milli`)
-    .where(sql<boolean>`(used_ram_mib + ${ramMib}) * 1000 <= (ram_mib - reserved_ram_mib) * ram_ratio_milli`)
-    .where(sql<boolean>`(used_disk_gib + ${diskGib}) * 1000 <= (disk_gib - reserved_disk_gib) * disk_ratio_milli`)
+    .where(
+      sql<boolean>`(used_vcpus + ${vcpus}) * 1000 <= (vcpus - reserved_vcpus) * vcpu_ratio_milli`,
+    )
+    .where(
+      sql<boolean>`(used_ram_mib + ${ramMib}) * 1000 <= (ram_mib - reserved_ram_mib) * ram_ratio_milli`,
+    )
+    .where(
+      sql<boolean>`(used_disk_gib + ${diskGib}) * 1000 <= (disk_gib - reserved_disk_gib) * disk_ratio_milli`,
+    )
     .executeTakeFirstOrThrow();
   if (numUpdatedRows === 0n) return false;
   await tx
@@ -73,13 +76,4 @@ export async function claimRemove(
       .where('name', '=', held.host)
       .execute();
   }
-}
-
-export async function hostFind(tx: CellTx, name: string): Promise<HostRow | null> {
-  const row = await tx.selectFrom('host').selectAll().where('name', '=', name).executeTakeFirst();
-  return row ?? null;
-}
-
-export async function hostList(tx: CellTx): Promise<HostRow[]> {
-  return tx.selectFrom('host').selectAll().orderBy('name').execute();
 }

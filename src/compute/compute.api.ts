@@ -9,6 +9,7 @@ import { keypairRoutes } from './keypair.routes.ts';
 import { quotaRoutes } from './quota.routes.ts';
 import { serverGroupRoutes } from './server-group.routes.ts';
 import { serviceRoutes } from './service.routes.ts';
+import { serverGuestRoutes } from './server-guest.routes.ts';
 import { serverRoutes } from './server.routes.ts';
 
 /** Nova's API below `/compute/v2.1`. */
@@ -33,6 +34,7 @@ export const computeApi = (world: ComputeWorld): Api<ComputeWorld> => ({
     ...serverGroupRoutes,
     ...serviceRoutes,
     ...serverRoutes,
+    ...serverGuestRoutes,
   ],
   failureReply({ kind, message }, { isBug }) {
     const [name, code] = isBug ? (['computeFault', 500] as const) : faults[kind];

@@ -6,11 +6,7 @@ import type { ComputeWorld } from './compute.world.ts';
 const pushes = new WeakMap<ComputeWorld, Map<string, Promise<void>>>();
 
 /** Makes sure that the host has the bytes of the image. */
-export async function imageEnsure(
-  world: ComputeWorld,
-  host: Host,
-  imageId: string,
-): Promise<void> {
+export async function imageEnsure(world: ComputeWorld, host: Host, imageId: string): Promise<void> {
   if ((await host.agent.imageGet(imageId)) !== null) return;
   const under = pushes.get(world) ?? new Map<string, Promise<void>>();
   pushes.set(world, under);

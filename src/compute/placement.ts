@@ -1,9 +1,11 @@
 import type { HostPicture, Inventory, Wanted } from '../placement/inventory.ts';
-import { claimInsert, hostFind, hostList, type HostRow } from './claim.store.ts';
+import { claimInsert } from './claim.store.ts';
+import type { HostTable } from './compute.tables.ts';
+import { hostFind, hostSelect } from './host.store.ts';
 import type { ServerFlavor } from './server.model.ts';
 import type { CellTx } from './server.store.ts';
 
-export const pictureOf = (row: HostRow, defaultZone: string): HostPicture => ({
+export const pictureOf = (row: HostTable, defaultZone: string): HostPicture => ({
   name: row.name,
   zone: row.availability_zone ?? defaultZone,
   traits: JSON.parse(row.traits) as string[],
@@ -44,7 +46,7 @@ export async function serverPlace(tx: CellTx, placing: Placing): Promise<string 
     const host = inventory.choose({ ...wanted, notHosts: refused });
     if (host === null) {
       if (isFresh) return null;
-      inventory.load((await hostList(tx)).map((row) => pictureOf(row, defaultZone)));
+      inventory.load((await hostSelect(tx)).map((row) => pictureOf(row, defaultZone)));
       isFresh = true;
       continue;
     }

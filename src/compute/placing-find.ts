@@ -47,8 +47,7 @@ export async function placingFind(
   const zone = asked.host !== null ? hostZone : asked.zone;
   const same = await hostsOfServers(context, create.hints['same_host']);
   const different = await hostsOfServers(context, create.hints['different_host']);
-  const only =
-    hostWanted !== null ? new Set([hostWanted]) : same.length > 0 ? new Set(same) : null;
+  const only = hostWanted !== null ? new Set([hostWanted]) : same.length > 0 ? new Set(same) : null;
   return {
     zone: asked.zone === null ? null : zone,
     group: await groupFind(context, create.hints['group']),

@@ -3,7 +3,7 @@ import type { Host } from '../cluster/port.ts';
 import { flag } from '../kernel/db.ts';
 import { Failure, unavailable } from '../kernel/errors.ts';
 import type { Act } from '../kernel/task.ts';
-import { hostFind } from './claim.store.ts';
+import { hostFind } from './host.store.ts';
 import type { ComputeWorld } from './compute.world.ts';
 import type { ServerRow } from './server.model.ts';
 import { nicsOf, serverFind } from './server.store.ts';
@@ -30,7 +30,8 @@ export function hostOf(world: ComputeWorld, name: string | null): Host {
 /** The server as it is now; a task whose server is gone has nothing left to do. */
 export async function serverNow({ world, input }: ServerAct): Promise<ServerRow> {
   const row = await world.cell.read((tx) => serverFind(tx, input.serverId));
-  if (row === null) throw new Failure('not_found', `Instance ${input.serverId} could not be found.`);
+  if (row === null)
+    throw new Failure('not_found', `Instance ${input.serverId} could not be found.`);
   return row;
 }
 

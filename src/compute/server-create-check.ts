@@ -151,8 +151,6 @@ function countCheck({ minCount, maxCount, hostname, networks }: ServerCreate): v
     );
   }
   if (networks.some(({ fixedAddress }) => fixedAddress !== null)) {
-    throw invalid(
-      'Failed to launch instances: Invalid fixed IP and max_count > 1 requested.',
-    );
+    throw invalid('Failed to launch instances: Invalid fixed IP and max_count > 1 requested.');
   }
 }

@@ -1,7 +1,8 @@
 import { Failure } from '../kernel/errors.ts';
 import type { Act, Step, TaskKind } from '../kernel/task.ts';
 import { actionEnd } from './action.store.ts';
-import { claimRemove, hostFind } from './claim.store.ts';
+import { claimRemove } from './claim.store.ts';
+import { hostFind } from './host.store.ts';
 import type { ComputeWorld } from './compute.world.ts';
 import { imageEnsure } from './image-ensure.ts';
 import { HostRefusal, hostOf, serverApply, serverNow } from './server-apply.ts';

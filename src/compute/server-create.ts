@@ -111,20 +111,7 @@ async function oneInsert(
     networkId: nic.networkId,
     fixedAddress: nic.fixedAddress,
   }));
-  for (const [position, { portId, networkId }] of nics.entries()) {
-    await tx
-      .insertInto('server_nic')
-      .values({
-        port_id: portId,
-        server_id: serverId,
-        position,
-        network_id: networkId,
-        mac: null,
-        mtu: null,
-        tag: batch.create.nicTags[position] ?? null,
-      })
-      .execute();
-  }
+  await nicsInsert(tx, serverId, nics, batch.create.nicTags);
   await locationAppend(tx, {
     id: ids.uuid(),
     server_id: serverId,
@@ -148,6 +135,21 @@ async function oneInsert(
     requestId,
     now,
   });
+}
+
+async function nicsInsert(
+  tx: CellTx,
+  serverId: string,
+  nics: ServerCreateInput['nics'],
+  tags: readonly (string | null)[],
+): Promise<void> {
+  for (const [position, { portId, networkId }] of nics.entries()) {
+    const row = { port_id: portId, server_id: serverId, position, network_id: networkId };
+    await tx
+      .insertInto('server_nic')
+      .values({ ...row, mac: null, mtu: null, tag: tags[position] ?? null })
+      .execute();
+  }
 }
 
 function rowOf(

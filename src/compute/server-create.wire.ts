@@ -15,7 +15,10 @@ export function serverCreateRead(
   devicesCheck(server);
   const imageId = server.imageRef ?? '';
   if (imageId === '') throw invalid('Missing imageRef attribute');
-  if (server.trusted_image_certificates !== undefined && server.trusted_image_certificates !== null) {
+  if (
+    server.trusted_image_certificates !== undefined &&
+    server.trusted_image_certificates !== null
+  ) {
     throw invalid('Image signature certificate validation is not enabled.');
   }
   const { networks, nicTags } = networksRead(server.networks);

@@ -181,7 +181,8 @@ function columnsRead(params: URLSearchParams, filter: Draft): void {
     if (known === undefined) continue;
     const [column, how] = known;
     if (how === 'exact') exact.push([column, value]);
-    else if (how === 'number') exact.push([column, Number.isFinite(Number(value)) ? Number(value) : -1]);
+    else if (how === 'number')
+      exact.push([column, Number.isFinite(Number(value)) ? Number(value) : -1]);
     else patterns.push([column, patternOf(name, value)]);
   }
   const drive = params.get('config_drive');
@@ -256,7 +257,9 @@ export function timeOf(params: URLSearchParams, name: string): number | null {
     ? Date.parse(zoned.length === 11 ? quoted : zoned)
     : NaN;
   if (!Number.isNaN(ms)) return ms;
-  throw invalid(`Invalid input for query parameters ${name}. Value: ${text}. '${text}' is not a 'date-time'`);
+  throw invalid(
+    `Invalid input for query parameters ${name}. Value: ${text}. '${text}' is not a 'date-time'`,
+  );
 }
 
 function isAllTenants(params: URLSearchParams): boolean {

@@ -1,7 +1,7 @@
 import type { Context } from '../kernel/context.ts';
 import { notFound } from '../kernel/errors.ts';
 import { isUuid } from '../kernel/ids.ts';
-import { hostList } from './claim.store.ts';
+import { hostSelect } from './host.store.ts';
 import type { ComputeWorld } from './compute.world.ts';
 import { serverStatus, type ServerRow } from './server.model.ts';
 import { faultsOf, serverFind } from './server.store.ts';
@@ -36,7 +36,7 @@ export async function frameFor(
   const { scope } = context.actor;
   const own = scope.kind === 'project' ? scope.projectId : '';
   const target = { project_id: projectId ?? own };
-  const hosts = await context.world.cell.read(hostList);
+  const hosts = await context.world.cell.read(hostSelect);
   const statuses = new Map<string, HostStatus>();
   for (const host of hosts) {
     const mirror = context.world.mirror.host(host.name);

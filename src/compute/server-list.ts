@@ -41,7 +41,9 @@ export async function serverList(
   if (asked === null || page.limit === 0) return { servers: [], next: null };
   const filter = await addressesFind(world, asked);
   if (filter === null) return { servers: [], next: null };
-  const servers = await world.cell.read((tx) => pageRead(tx, filter, page, world.settings.defaultZone));
+  const servers = await world.cell.read((tx) =>
+    pageRead(tx, filter, page, world.settings.defaultZone),
+  );
   const last = servers.at(-1);
   return { servers, next: last !== undefined && servers.length === page.limit ? last.id : null };
 }
@@ -132,10 +134,10 @@ function narrowed(query: Query, filter: ServerFilter, zoneHosts: readonly string
   }
   if (zoneHosts !== null) {
     const { zone = '' } = filter;
-    to = to.where(({ eb, or, and }) =>
-      or([
-        ...(zoneHosts.length > 0 ? [eb('host', 'in', zoneHosts)] : []),
-        and([eb('host', 'is', null), eb('zone_wanted', '=', zone)]),
+    to = to.where((e) =>
+      e.or([
+        ...(zoneHosts.length > 0 ? [e('host', 'in', zoneHosts)] : []),
+        e.and([e('host', 'is', null), e('zone_wanted', '=', zone)]),
       ]),
     );
   }
@@ -148,8 +150,8 @@ function tagged(query: Query, { tags, tagsAny, notTags, notTagsAny }: ServerFilt
   const hasNot = (tag: string) => sql<boolean>`replace(tags, ${`,${tag},`}, '') = tags`;
   let to = query;
   for (const tag of tags ?? []) to = to.where(has(tag));
-  if (tagsAny !== undefined) to = to.where(({ or }) => or(tagsAny.map(has)));
-  if (notTags !== undefined) to = to.where(({ or }) => or(notTags.map(hasNot)));
+  if (tagsAny !== undefined) to = to.where((e) => e.or(tagsAny.map(has)));
+  if (notTags !== undefined) to = to.where((e) => e.or(notTags.map(hasNot)));
   for (const tag of notTagsAny ?? []) to = to.where(hasNot(tag));
   return to;
 }
@@ -187,7 +189,7 @@ function behind(query: Query, sorts: readonly Sort[], after: ServerRow): Query {
         : sql<boolean>`${orderOf(column)} < ${value(column)}`;
     return [...equals, further];
   });
-  return query.where(({ or, and }) => or(steps.map((step) => and(step))));
+  return query.where((e) => e.or(steps.map((step) => e.and(step))));
 }
 
 const sortColumns: Readonly<Record<string, ServerColumn>> = {

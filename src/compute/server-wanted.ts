@@ -28,9 +28,7 @@ export function serverWanted({ server, nics, ports, zone }: WantedParts): Server
     ramMib: flavor.ramMib,
     disks: disksOf(server),
     nics: nics.flatMap(({ port_id, network_id, mac, mtu }) =>
-      mac === null || mtu === null
-        ? []
-        : [{ portId: port_id, networkId: network_id, mac, mtu }],
+      mac === null || mtu === null ? [] : [{ portId: port_id, networkId: network_id, mac, mtu }],
     ),
     configDrive: server.config_drive === 1,
     run: {
@@ -114,4 +112,7 @@ function networkFacts(
 
 /** Tells whether the agent has to learn of a change in the network service. */
 export const factsDigest = (ports: readonly ServerPort[]): string =>
-  createHash('sha256').update(JSON.stringify(networkFacts(ports))).digest('base64url').slice(0, 16);
+  createHash('sha256')
+    .update(JSON.stringify(networkFacts(ports)))
+    .digest('base64url')
+    .slice(0, 16);

@@ -52,9 +52,7 @@ const device = {
   source_type: Type.Optional(
     Type.Union(['volume', 'image', 'snapshot', 'blank'].map((kind) => Type.Literal(kind))),
   ),
-  uuid: Type.Optional(
-    Type.String({ minLength: 1, maxLength: 255, pattern: '^[a-zA-Z0-9._-]*$' }),
-  ),
+  uuid: Type.Optional(Type.String({ minLength: 1, maxLength: 255, pattern: '^[a-zA-Z0-9._-]*$' })),
   image_id: Type.Optional(Uuid),
   destination_type: Type.Optional(Type.Union([Type.Literal('local'), Type.Literal('volume')])),
   guest_format: Type.Optional(Type.String({ maxLength: 255 })),
@@ -69,7 +67,8 @@ const deviceTyped = {
   ...deviceTagged,
   volume_type: Type.Optional(Type.Union([Type.String({ maxLength: 255 }), Type.Null()])),
 };
-const devices = <P extends TProperties>(properties: P) => Type.Optional(Type.Array(Type.Object(properties, strict)));
+const devices = <P extends TProperties>(properties: P) =>
+  Type.Optional(Type.Array(Type.Object(properties, strict)));
 
 const nic = {
   fixed_ip: Type.Optional(Ip),
@@ -119,9 +118,7 @@ const create21 = {
   min_count: Type.Optional(Count(1)),
   max_count: Type.Optional(Count(1)),
   return_reservation_id: Type.Optional(Bool),
-  security_groups: Type.Optional(
-    Type.Array(Type.Object({ name: Type.Optional(Name) }, strict)),
-  ),
+  security_groups: Type.Optional(Type.Array(Type.Object({ name: Type.Optional(Name) }, strict))),
   user_data: Type.Optional(Base64),
 };
 const create219 = { ...create21, description: Type.Optional(Description) };

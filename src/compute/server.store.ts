@@ -54,10 +54,10 @@ export async function serverUpdate(
   const { taskStates } = expected;
   if (taskStates !== undefined) {
     const named = taskStates.filter((state) => state !== null);
-    query = query.where(({ eb, or }) =>
-      or([
-        ...(taskStates.includes(null) ? [eb('task_state', 'is', null)] : []),
-        ...(named.length > 0 ? [eb('task_state', 'in', named)] : []),
+    query = query.where((e) =>
+      e.or([
+        ...(taskStates.includes(null) ? [e('task_state', 'is', null)] : []),
+        ...(named.length > 0 ? [e('task_state', 'in', named)] : []),
       ]),
     );
   }

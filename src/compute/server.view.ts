@@ -102,9 +102,10 @@ export function serverView(frame: ViewFrame, seen: ServerSeen): Record<string, u
     links: linksOf(frame.baseUrl, server.id),
     'OS-DCF:diskConfig': server.disk_config,
     ...(progressStatuses.has(status) && { progress: server.progress }),
-    ...(faultStatuses.has(status) && seen.fault !== null && {
-      fault: faultView(frame, seen.fault),
-    }),
+    ...(faultStatuses.has(status) &&
+      seen.fault !== null && {
+        fault: faultView(frame, seen.fault),
+      }),
     ...(frame.showsKey && { key_name: server.key_name }),
     ...(frame.isWhole && wholeView(frame, seen)),
     ...(since['2.9'] && { locked: server.locked_by !== null }),
@@ -233,7 +234,10 @@ export function addressesView(
   return fixed;
 }
 
-const faultView = ({ isAdmin }: ViewFrame, { code, created_at, message, details }: ServerFault) => ({
+const faultView = (
+  { isAdmin }: ViewFrame,
+  { code, created_at, message, details }: ServerFault,
+) => ({
   code,
   created: isoSeconds(created_at),
   message,

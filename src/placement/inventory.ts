@@ -138,9 +138,7 @@ export class Inventory {
           (zone === null || one.zone === zone) &&
           traits.every((trait) => one.traits.includes(trait)),
       )
-      .toSorted(
-        (a, b) => a.traits.length - b.traits.length || b.freeRamMib - a.freeRamMib,
-      );
+      .toSorted((a, b) => a.traits.length - b.traits.length || b.freeRamMib - a.freeRamMib);
   }
 
   #named(names: ReadonlySet<string>): HostPicture[] {

@@ -1,0 +1,245 @@
+/** Compute as it runs, over databases in memory and simulated agents: real HTTP, tasks under a lease, reports. */
+import {
+  simAgentOpen,
+  type SimAgent,
+  type SimAgentOptions,
+} from '../../src/agent/sim/sim-agent.ts';
+import { agentMirrorOpen } from '../../src/cluster/agent-mirror.ts';
+import type { Host } from '../../src/cluster/port.ts';
+import { computeApi } from '../../src/compute/compute.api.ts';
+import {
+  computeCellMigrations,
+  computeRegionMigrations,
+} from '../../src/compute/compute.migrations.ts';
+import { computePolicy } from '../../src/compute/compute.policy.ts';
+import type { ComputeRegionTables } from '../../src/compute/compute.tables.ts';
+import { computeTasks } from '../../src/compute/compute.tasks.ts';
+import {
+  computeSettingsDefault,
+  type CellTables,
+  type ComputeSettings,
+  type ComputeWorld,
+} from '../../src/compute/compute.world.ts';
+import { hostSync } from '../../src/compute/host-sync.ts';
+import { sqliteOpen } from '../../src/engines/sqlite/engine.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import type { Engine } from '../../src/kernel/db.ts';
+import type { Api } from '../../src/kernel/http/api.ts';
+import { randomIds } from '../../src/kernel/ids.ts';
+import { leaseHold } from '../../src/kernel/lease.ts';
+import { logOpen, silentLog } from '../../src/kernel/log.ts';
+import type { Actor } from '../../src/kernel/policy.ts';
+import { kernelMigrations, type KernelTables } from '../../src/kernel/tables.ts';
+import { TaskRunner } from '../../src/kernel/task-runner.ts';
+import { Inventory } from '../../src/placement/inventory.ts';
+import { actorOf, apiServe, memberOf, type Answer, type TestServer } from './api.ts';
+import { imageId, imagesMemory, type MemoryImages } from './image-port.ts';
+import { networkMemory, type MemoryNetwork } from './network-port.ts';
+
+export interface ComputeHouseOptions {
+  readonly hosts?: number;
+  readonly sim?: SimAgentOptions;
+  readonly settings?: Partial<ComputeSettings>;
+  readonly actors?: Readonly<Record<string, Actor>>;
+  /** Databases that outlive the house; default: in memory, closed with it. */
+  readonly engines?: { readonly region: Engine; readonly cell: Engine };
+  /** Not started: the test runs tasks itself. */
+  readonly runner?: boolean;
+}
+
+export interface ComputeHouse extends AsyncDisposable {
+  readonly world: ComputeWorld;
+  readonly http: TestServer;
+  readonly agents: ReadonlyMap<string, SimAgent>;
+  readonly network: MemoryNetwork;
+  readonly images: MemoryImages;
+  /** As a process that was killed: nothing is finished, what is in the databases stays. */
+  kill(): Promise<void>;
+  call(method: string, path: string, options?: HouseCall): Promise<Answer>;
+  create(server?: object, options?: HouseCall): Promise<string>;
+  /** The server, once it looks as asked; fails after a while. */
+  until(id: string, isReached: (server: ServerJson) => boolean): Promise<ServerJson>;
+  untilGone(id: string): Promise<void>;
+}
+
+// oxlint-disable-next-line typescript/no-explicit-any -- tests look into JSON of any shape
+export type ServerJson = any;
+
+export interface HouseCall {
+  readonly body?: unknown;
+  readonly as?: string;
+  readonly version?: string;
+}
+
+export const houseActors = {
+  member: memberOf('c'),
+  other: memberOf('d'),
+  reader: memberOf('c', ['reader']),
+  admin: actorOf(),
+};
+
+const log =
+  process.env['WELKIN_TEST_LOG'] === undefined
+    ? silentLog
+    : logOpen({ level: 'debug', write: (line) => process.stderr.write(line), now: Date.now });
+
+export async function computeHouse(options: ComputeHouseOptions = {}): Promise<ComputeHouse> {
+  const engines = options.engines ?? {
+    region: sqliteOpen(':memory:'),
+    cell: sqliteOpen(':memory:'),
+  };
+  const [region, cell] = [engines.region.db<ComputeRegionTables>(), engines.cell.db<CellTables>()];
+  await engines.region.migrate('compute_region', computeRegionMigrations);
+  await engines.cell.migrate('kernel', kernelMigrations);
+  await engines.cell.migrate('compute_cell', computeCellMigrations);
+  const stop = new AbortController();
+  const agents = new Map<string, SimAgent>();
+  for (let n = 1; n <= (options.hosts ?? 1); n++) {
+    agents.set(`host-${n}`, simAgentOpen(options.sim));
+  }
+  const members: Host[] = [...agents].map(([name, agent]) => ({ name, agent, vtep: null }));
+  const hosts = {
+    list: () => members,
+    get: (name: string) => members.find((host) => host.name === name) ?? null,
+  };
+  const mirror = agentMirrorOpen({ hosts, clock: systemClock, log, stop: stop.signal });
+  const network = networkMemory((name) => {
+    const agent = agents.get(name);
+    if (agent === undefined) throw new Error(`no host ${name}`);
+    return agent;
+  });
+  const images = imagesMemory();
+  let runner: TaskRunner<ComputeWorld> | null = null;
+  const world: ComputeWorld = {
+    region,
+    cell,
+    settings: { ...computeSettingsDefault, ...options.settings },
+    images,
+    network,
+    hosts,
+    mirror,
+    tasks: {
+      wake: () => runner?.wake(),
+      cancelled: (subject) => runner?.cancelled(subject),
+    },
+    inventory: new Inventory(1),
+  };
+  const parts = { clock: systemClock, ids: randomIds, log };
+  runner = new TaskRunner({
+    db: engines.cell.db<KernelTables>(),
+    world,
+    kinds: computeTasks,
+    leaseName: 'tasks',
+    ...parts,
+  });
+  await hostSync(world, parts).run(stop.signal);
+  await flavorsSeed(world);
+  const running =
+    options.runner === false
+      ? Promise.resolve()
+      : leaseHold(
+          {
+            db: engines.cell.db<KernelTables>(),
+            clock: systemClock,
+            log,
+            name: 'tasks',
+            holder: randomIds.uuid(),
+          },
+          stop.signal,
+          (lease) => runner.run(lease),
+        );
+  const http = await apiServe([computeApi(world) as unknown as Api<never>], computePolicy, {
+    ...houseActors,
+    ...options.actors,
+  });
+  const kill = async (): Promise<void> => {
+    stop.abort();
+    await running;
+    await http[Symbol.asyncDispose]();
+  };
+  return houseOf({
+    world,
+    http,
+    agents,
+    network,
+    images,
+    kill,
+    async [Symbol.asyncDispose]() {
+      await kill();
+      if (options.engines !== undefined) return;
+      await engines.region.close();
+      await engines.cell.close();
+    },
+  });
+}
+
+type Bare = Omit<ComputeHouse, 'call' | 'create' | 'until' | 'untilGone'>;
+
+function houseOf(bare: Bare): ComputeHouse {
+  const call: ComputeHouse['call'] = (method, path, { body, as = 'member', version } = {}) =>
+    bare.http.call(method, `/compute/v2.1${path}`, {
+      as,
+      ...(body !== undefined && { body }),
+      headers: { 'X-OpenStack-Nova-API-Version': version ?? '2.96' },
+    });
+  return {
+    ...bare,
+    call,
+    async create(server = {}, options = {}) {
+      const made = await call('POST', '/servers', {
+        ...options,
+        body: { server: { ...plainServer, ...server } },
+      });
+      if (made.status !== 202) throw new Error(`create: ${made.status} ${made.text}`);
+      return made.json.server.id as string;
+    },
+    async until(id, isReached) {
+      let last = '';
+      for (let i = 0; i < 500; i++) {
+        const { status, json, text } = await call('GET', `/servers/${id}`, { as: 'admin' });
+        if (status === 200 && isReached(json.server)) return json.server;
+        last = text;
+        await systemClock.sleep(i < 20 ? 2 : 20);
+      }
+      throw new Error(`server ${id} did not come so far: ${last}`);
+    },
+    async untilGone(id) {
+      for (let i = 0; i < 500; i++) {
+        if ((await call('GET', `/servers/${id}`, { as: 'admin' })).status === 404) return;
+        await systemClock.sleep(i < 20 ? 2 : 20);
+      }
+      throw new Error(`server ${id} is still there`);
+    },
+  };
+}
+
+export const plainServer = { name: 'one', imageRef: imageId, flavorRef: 'small', networks: 'auto' };
+
+async function flavorsSeed({ region }: ComputeWorld): Promise<void> {
+  await region.write(async (tx) => {
+    for (const [id, vcpus, ram_mib, disk_gib] of [
+      ['small', 1, 256, 1],
+      ['large', 4, 2048, 20],
+    ] as const) {
+      await tx
+        .insertInto('flavor')
+        .values({
+          id,
+          name: `m1.${id}`,
+          vcpus,
+          ram_mib,
+          disk_gib,
+          ephemeral_gib: 0,
+          swap_mib: 0,
+          rxtx_factor_milli: 1000,
+          is_public: 1,
+          disabled: 0,
+          description: null,
+          created_at: 0,
+          updated_at: null,
+        })
+        .onConflict((c) => c.doNothing())
+        .execute();
+    }
+  });
+}
