@@ -124,3 +124,24 @@ export async function hostServers(
     .execute();
   return Map.groupBy(rows, ({ host }) => host ?? '');
 }
+
+/** False when the host is of another generation by now: what the caller knew of it is stale. */
+export async function hostRatios(
+  tx: CellTx,
+  host: { readonly name: string; readonly generation: number },
+  kind: 'vcpu' | 'ram' | 'disk',
+  { reserved, ratioMilli }: { readonly reserved: number; readonly ratioMilli: number },
+): Promise<boolean> {
+  const changes = {
+    vcpu: { reserved_vcpus: reserved, vcpu_ratio_milli: ratioMilli },
+    ram: { reserved_ram_mib: reserved, ram_ratio_milli: ratioMilli },
+    disk: { reserved_disk_gib: reserved, disk_ratio_milli: ratioMilli },
+  };
+  const { numUpdatedRows } = await tx
+    .updateTable('host')
+    .set({ ...changes[kind], generation: host.generation + 1 })
+    .where('name', '=', host.name)
+    .where('generation', '=', host.generation)
+    .executeTakeFirstOrThrow();
+  return numUpdatedRows > 0n;
+}
