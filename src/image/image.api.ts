@@ -13,6 +13,7 @@ export const imageApi = (world: ImageWorld): Api<ImageWorld> => ({
   mounts: ['/image'],
   endpoints: [...imageInfoRoutes, ...imageRoutes, ...imageFileRoutes, ...imageMemberRoutes],
   world,
+  isSlashStrict: true,
   failureReply: imageFailureReply,
 });
 

@@ -16,6 +16,12 @@ test('discovery needs no token: choices at the root, the same list with 200 belo
   assert.equal(root.json.versions[0].links[0].href, `${server.url}/image/v2/`);
 });
 
+test('an empty id is no image, and not the list either', async () => {
+  await using server = await imageServe();
+  assert.equal((await server.call('GET', '/image/v2/images/')).status, 404);
+  assert.equal((await server.call('DELETE', '/image/v2/images/')).status, 404);
+});
+
 test('a new image has every attribute, defaults included, and its properties beside them', async () => {
   await using server = await imageServe();
   const { status, json, headers } = await server.call('POST', '/image/v2/images', {

@@ -13,6 +13,8 @@ export interface Api<World> {
   readonly endpoints: readonly Endpoint<World>[];
   readonly world: World;
   readonly microversions?: Microversions;
+  /** True: a path with a slash at its end is another path (Glance: an image without an id, not the list). */
+  readonly isSlashStrict?: boolean;
   /** The error envelope of this API; total over all kinds. */
   failureReply(failure: Failure, facts: FailureFacts): Reply;
   /** Headers that every answer of this API carries. */

@@ -18,7 +18,10 @@ export interface Routing {
 const methods: readonly HTTPMethod[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'COPY'];
 
 export function routingOf(api: Api<never>): Routing {
-  const router = findMyWay({ ignoreTrailingSlash: true, maxParamLength: 1_024 });
+  const router = findMyWay({
+    ignoreTrailingSlash: api.isSlashStrict !== true,
+    maxParamLength: 1_024,
+  });
   const groups = new Map<string, Endpoint<unknown>[]>();
   for (const endpoint of api.endpoints as readonly unknown[] as readonly Endpoint<unknown>[]) {
     const { method, path } = endpoint.route;
