@@ -1,4 +1,6 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { UserError } from './command.ts';
 
 const flock = '/usr/bin/flock';
 const heldIn = 'WELKIN_LOCK';
@@ -27,6 +29,10 @@ export const lockedEnvironment = (path: string): Readonly<Record<string, string>
 export function lockHold(path: string): void {
   if (process.env[heldIn] === path) return;
   if (!existsSync(flock)) throw new Error(`${flock} is missing (Debian package util-linux)`);
+  if (spawnSync(flock, ['--nonblock', path, 'true']).status !== 0)
+    throw new UserError(
+      `${path} is held by another welkin, which starts, stops or runs this cloud`,
+    );
   const [file, ...words] = lockedArgv(path, [
     process.execPath,
     ...process.execArgv,

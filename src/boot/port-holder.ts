@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
 
 /** Who listens on a TCP port, such as `nginx (pid 812)`; null when nobody does or it may not be seen. */
 export function portHolder(port: number): string | null {
@@ -39,9 +40,9 @@ function inodeOf(link: string): string[] {
 
 /** The program and what it runs: `node` alone would not tell one service from another. */
 function nameOf(pid: string): string {
-  const words = readOr(`/proc/${pid}/cmdline`).split('\0').filter(Boolean);
-  const name = words.slice(0, 3).join(' ');
-  return name === '' ? readOr(`/proc/${pid}/comm`).trim() : name.slice(0, 80);
+  const [program = '', ...words] = readOr(`/proc/${pid}/cmdline`).split('\0').filter(Boolean);
+  if (program === '') return readOr(`/proc/${pid}/comm`).trim();
+  return [basename(program), ...words].join(' ').slice(0, 100);
 }
 
 function readOr(path: string): string {

@@ -7,7 +7,11 @@ export interface Running {
   readonly pid: number;
   /** Field 22 of /proc/PID/stat: clock ticks from the boot of the machine to the start of the process. */
   readonly startTicks: string;
+  /** Ticks begin anew with every boot. */
+  readonly bootId: string;
 }
+
+const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 
 /** Null when there is no such process, or only what is left of it until its parent collects it. */
 export function runningOf(pid: number): Running | null {
@@ -15,15 +19,14 @@ export function runningOf(pid: number): Running | null {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     if (fields[0] === 'Z' || fields[0] === 'X') return null;
-    return { pid, startTicks: fields[19] ?? '' };
+    return { pid, startTicks: fields[19] ?? '', bootId };
   } catch {
     return null;
   }
 }
 
-export function isRunning({ pid, startTicks }: Running): boolean {
-  return runningOf(pid)?.startTicks === startTicks;
-}
+export const isRunning = (running: Running): boolean =>
+  running.bootId === bootId && runningOf(running.pid)?.startTicks === running.startTicks;
 
 /** The record of a process that still runs; null when there is none, it is unreadable or the process is gone. */
 export function runningRead(path: string): Running | null {
@@ -32,9 +35,10 @@ export function runningRead(path: string): Running | null {
   try {
     const record: unknown = JSON.parse(text);
     if (typeof record !== 'object' || record === null) return null;
-    const { pid, startTicks } = record as Partial<Running>;
+    const { pid, startTicks, bootId: boot } = record as Partial<Running>;
     if (typeof pid !== 'number' || typeof startTicks !== 'string') return null;
-    return isRunning({ pid, startTicks }) ? { pid, startTicks } : null;
+    const running = { pid, startTicks, bootId: boot ?? '' };
+    return isRunning(running) ? running : null;
   } catch {
     return null;
   }

@@ -118,7 +118,8 @@ function lastWord(child: ChildProcess, show: (progress: Progress) => void): Prom
 }
 
 function endText(code: number | null, signal: NodeJS.Signals | null): string {
-  if (code === lockTaken) return 'another `welkin up` is starting this cloud at this moment';
+  if (code === lockTaken)
+    return 'another welkin starts or stops this cloud at this moment; try again when it is done';
   if (signal === null && code === 0)
     return 'the start was interrupted; what had been started was stopped';
   return `the supervisor ended before the cloud was up (${signal ?? `code ${code ?? '?'}`}); see supervisor.log`;
