@@ -37,6 +37,8 @@ export async function agentHttpServe(
 ): Promise<AgentHttp> {
   const stop = new AbortController();
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
+    // A connection that falls idle after the end of this server would keep it.
+    response.once('close', () => stop.signal.aborted && request.socket.destroySoon());
     void requestAnswer({ agent, log, request, response, stop: stop.signal });
   };
   const server =
@@ -145,8 +147,8 @@ async function requestAnswer(call: Call): Promise<void> {
   response.on('error', () => {});
   try {
     const url = new URL(request.url ?? '/', 'http://agent');
-    const [, version, ...parts] = url.pathname.split('/').map(decodeURIComponent);
-    const id = parts[1] ?? '';
+    const [, version, ...parts] = url.pathname.split('/');
+    const id = idDecode(parts[1] ?? '');
     const pattern = [parts[0], ...(parts.length > 1 ? [':id'] : []), ...parts.slice(2)].join('/');
     const key = `${request.method} ${pattern}`;
     const route = Object.hasOwn(routes, key) ? routes[key] : undefined;
@@ -159,6 +161,14 @@ async function requestAnswer(call: Call): Promise<void> {
       log.error('a request failed', { path: request.url, causes: causesOf(error) });
     if (response.headersSent) response.destroy();
     else answer(response, status, body);
+  }
+}
+
+function idDecode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw invalid('The path is not encoded well.');
   }
 }
 

@@ -101,7 +101,7 @@ async function diskMake(builder: DiskBuilder, directory: string, disk: DiskWante
   }
   const backing = source.kind === 'image' ? backingOf(builder.images, source.imageId, disk) : null;
   const image = qcow2Empty(sizeBytes, backing);
-  await fileReplace(`${stem}.qcow2`, async (file) => void (await file.write(image)), options);
+  await fileReplace(`${stem}.qcow2`, (file) => file.writeFile(image), options);
 }
 
 const formatterOf = (fs: 'ext4' | 'swap', label: string): string[] => {

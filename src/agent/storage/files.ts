@@ -50,6 +50,18 @@ export async function fileReplace(
   if (isDurable) await directorySync(dirname(path));
 }
 
+/** A write that meets the end of the disk writes a part first, without an error. */
+export async function writeAll(
+  file: FileHandle,
+  bytes: Uint8Array,
+  position: number,
+): Promise<void> {
+  for (let at = 0; at < bytes.length;) {
+    const { bytesWritten } = await file.write(bytes, at, bytes.length - at, position + at);
+    at += bytesWritten;
+  }
+}
+
 export const jsonWrite = (path: string, value: unknown, options: FileOptions = {}): Promise<void> =>
   fileReplace(path, (file) => file.writeFile(JSON.stringify(value)), options);
 

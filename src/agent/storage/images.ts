@@ -7,7 +7,7 @@ import { mkdir, open, readdir, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { conflict, invalid } from '../../kernel/errors.ts';
 import type { ImageFacts } from '../api.ts';
-import { fileReplace, jsonRead, jsonWrite } from './files.ts';
+import { fileReplace, jsonRead, jsonWrite, writeAll } from './files.ts';
 import { qcow2HeadBytes, qcow2HeaderRead } from './qcow2.ts';
 
 export interface CachedImage extends ImageFacts {
@@ -132,7 +132,7 @@ async function bytesWrite(
   const flush = async (): Promise<void> => {
     const part = buffer.subarray(0, filled);
     hash.update(part);
-    if (!part.equals(zeroes.subarray(0, filled))) await file.write(part, 0, filled, sizeBytes);
+    if (!part.equals(zeroes.subarray(0, filled))) await writeAll(file, part, sizeBytes);
     sizeBytes += filled;
     filled = 0;
   };

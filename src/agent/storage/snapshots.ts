@@ -5,7 +5,7 @@
  */
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { causesOf, notFound } from '../../kernel/errors.ts';
+import { causesOf, conflict, notFound } from '../../kernel/errors.ts';
 import type { SnapshotActual, SnapshotWanted } from '../api.ts';
 import { commandRun } from '../command.ts';
 import { agentErrorOf, AgentFailure } from '../failure.ts';
@@ -29,7 +29,7 @@ export interface SnapshotSource {
   readonly disks: readonly DiskBuilt[];
   /** Monitor of its process; null without one. */
   readonly qmp: Qmp | null;
-  /** Resolves when the process that an earlier agent started is found, or found missing. */
+  /** Resolves when nothing is being done for it: whether it has a process stays so. */
   settled(): Promise<void>;
 }
 
@@ -45,6 +45,8 @@ const copiesMax = 2;
 const convertLimitMs = 4 * 3600_000;
 const convertMemoryBytes = 4 * 2 ** 30;
 const readBytes = 1 << 20;
+/** A server that starts or stops takes longer only while its guest is asked to end. */
+const settleLimitMs = 10_000;
 
 interface Copy {
   readonly serverId: string;
@@ -78,7 +80,7 @@ export class Snapshots {
       if (record) this.#records.set(record.id, record);
     }
     for (const name of await readdir(directory)) {
-      if (!this.#records.has(name.split('.')[0] ?? ''))
+      if (name.endsWith('.tmp') || !this.#records.has(name.split('.')[0] ?? ''))
         await rm(join(directory, name), { force: true });
     }
   }
@@ -114,22 +116,45 @@ export class Snapshots {
   }
 
   async put(id: string, { serverId, diskId }: SnapshotWanted): Promise<SnapshotActual> {
-    const known = this.#records.get(id);
-    if (known !== undefined && known.state !== 'failed') return actualOf(known);
+    if (this.#isKnown(id)) return this.#getOrThrow(id);
     const source = this.#options.source(serverId);
     if (source === null) throw notFound(`There is no server ${serverId} on this host.`);
-    await source.settled();
+    const { clock } = this.#options.host;
+    const isSettled = source.settled().then(() => true);
+    if (!(await Promise.race([isSettled, clock.sleep(settleLimitMs).then(() => false)]))) {
+      throw conflict(`Server ${serverId} is changing.`);
+    }
+    if (this.#isKnown(id)) return this.#getOrThrow(id);
     const disk = source.disks.find((one) => one.id === diskId);
     if (disk === undefined) throw notFound(`Server ${serverId} has no disk ${diskId}.`);
     const { virtualSizeBytes } = disk;
     const state = 'running' as const;
     const record = { id, serverId, diskId, state, sizeBytes: 0, virtualSizeBytes, error: null };
-    await this.#recordSet(record);
+    this.#records.set(id, record);
+    try {
+      await jsonWrite(this.#json(id), record);
+    } catch (error) {
+      this.#records.delete(id);
+      throw asNoSpace(error, `keeping snapshot ${id}`);
+    }
+    this.#options.report(actualOf(record));
     const { qmp } = source;
     if (qmp === null)
       this.#copyBegin(record, true, (signal) => this.#convert(record, disk, signal));
     else await this.#backupBegin(record, disk, qmp);
-    return this.get(id) ?? actualOf(record);
+    return this.#getOrThrow(id);
+  }
+
+  /** One that failed can be tried again. */
+  #isKnown(id: string): boolean {
+    const state = this.#records.get(id)?.state;
+    return state === 'running' || state === 'done';
+  }
+
+  #getOrThrow(id: string): SnapshotActual {
+    const snapshot = this.get(id);
+    if (snapshot === null) throw notFound(`There is no snapshot ${id} any more.`);
+    return snapshot;
   }
 
   /** The moment of the copy is the moment the job starts: the caller waits for that. */
@@ -224,7 +249,7 @@ export class Snapshots {
       await rename(part, this.#file(record.id));
       await directorySync(this.#options.directory);
       const { size: sizeBytes } = await stat(this.#file(record.id));
-      await this.#recordSet({ ...record, state: 'done', sizeBytes });
+      await this.#conclude({ ...record, state: 'done', sizeBytes });
     } catch (error) {
       if (signal.aborted && signal.reason === 'stop') return;
       const qmp = this.#options.source(record.serverId)?.qmp ?? null;
@@ -233,26 +258,23 @@ export class Snapshots {
       if (signal.aborted) return;
       const failure = asNoSpace(error, `copying disk ${record.diskId}`);
       log.warning('a snapshot failed', { snapshot: record.id, causes: causesOf(failure) });
-      const failed = { ...record, state: 'failed' as const, error: agentErrorOf(failure) };
-      await this.#recordSet(failed).catch((cause: unknown) => {
-        log.error('a snapshot is not recorded', { snapshot: record.id, causes: causesOf(cause) });
-      });
+      await this.#conclude({ ...record, state: 'failed', error: agentErrorOf(failure) });
     }
   }
 
-  async #recordSet(record: SnapshotRecord): Promise<void> {
-    const isKnown = this.#records.has(record.id);
-    this.#records.set(record.id, record);
+  /** The end of a copy is known once it is kept; one that the full disk does not keep ends all the same. */
+  async #conclude(record: SnapshotRecord): Promise<void> {
     try {
       await jsonWrite(this.#json(record.id), record);
     } catch (error) {
-      // A request that could not be kept is none; what was kept once stands as it is known.
-      if (!isKnown) this.#records.delete(record.id);
-      throw asNoSpace(error, `keeping snapshot ${record.id}`);
-    } finally {
-      const known = this.get(record.id);
-      if (known !== null) this.#options.report(known);
+      const { log } = this.#options.host;
+      log.error('the end of a snapshot is not kept', {
+        snapshot: record.id,
+        causes: causesOf(error),
+      });
     }
+    this.#records.set(record.id, record);
+    this.#options.report(actualOf(record));
   }
 
   #json(id: string): string {
