@@ -1,18 +1,26 @@
-import { agentRun as hostAgentRun } from '../agent/main.ts';
+import { agentRun as run } from '../agent/main.ts';
 import { controlUid, guestUid } from './layout.ts';
-import type { RoleRun } from './role.ts';
+import type { RoleOptions } from './role.ts';
 
-/** The agent of this machine, spoken to by control over a socket that control's account may open. */
-export const agentRun: RoleRun = ({ configuration, layout, log, signal, ready }) =>
-  hostAgentRun({
+/** The agent of this machine, on a unix socket that control alone may open. */
+export async function agentRun({
+  configuration,
+  layout,
+  log,
+  signal,
+  ready,
+}: RoleOptions): Promise<void> {
+  const { accel, tbSizeMib } = configuration.hypervisor;
+  await run({
     stateDir: layout.agentDir,
     listen: { socketPath: layout.agentSocket, gid: controlUid },
     cloudId: layout.cloudId,
     guestUid,
     guestGid: guestUid,
-    accel: configuration.hypervisor.accel,
-    tbSizeMib: configuration.hypervisor.tbSizeMib,
+    accel,
+    tbSizeMib,
     log,
     signal,
     ready,
   });
+}
