@@ -26,6 +26,7 @@ export const imageFileRoutes: readonly Endpoint<ImageWorld>[] = [
       }
       await imageUpload(context, imageId, {
         bytes: stream,
+        isOwned: true,
         sizeBytes: sizeAnnounced(headers),
         storeId: headerText(headers, 'x-image-meta-store'),
       });
@@ -59,6 +60,7 @@ export const imageFileRoutes: readonly Endpoint<ImageWorld>[] = [
           }),
         },
         stream: download.read({ offset, lengthBytes }),
+        isStreamOwned: true,
       };
     },
   ),

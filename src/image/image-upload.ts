@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { bufferFree } from '../kernel/buffer-free.ts';
 import type { Tx } from '../kernel/db.ts';
 import { conflict, Failure, invalid, notFound } from '../kernel/errors.ts';
 import { formatJudge, formatRefuse, type Claim } from './format/format-judge.ts';
@@ -18,6 +19,8 @@ const bufferBytes = 1 << 20;
 
 export interface Incoming {
   readonly bytes: AsyncIterable<Uint8Array>;
+  /** The chunks are nobody else's: their memory is given back at once, which halves the cost of receiving. */
+  readonly isOwned: boolean;
   /** What the client says it will send; null: it does not say. */
   readonly sizeBytes: number | null;
   readonly storeId: string | null;
@@ -168,7 +171,7 @@ async function blobFill(writing: Writing, incoming: Incoming): Promise<Digests> 
 /** Two buffers: one is hashed and written while the other fills. Small writes would cost twice the time. */
 async function bytesPump(
   { world, lost, claim }: Writing,
-  { bytes }: Incoming,
+  { bytes, isOwned }: Incoming,
   writer: StoreWriter,
 ): Promise<Digests> {
   const md5 = createHash('md5');
@@ -200,6 +203,7 @@ async function bytesPump(
       at += part.length;
       if (filledBytes === bufferBytes) await flush();
     }
+    if (isOwned) bufferFree(chunk);
   }
   if (filledBytes > 0) await flush();
   await written;

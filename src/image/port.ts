@@ -185,7 +185,7 @@ async function snapshotWrite(
 ): Promise<void> {
   const before = await world.db.read((tx) => imageSelect(tx, id));
   if (before?.status === 'active') return;
-  await bytesStore(world, { bytes, sizeBytes: null, storeId: null }, async (tx) => {
+  await bytesStore(world, { bytes, isOwned: false, sizeBytes: null, storeId: null }, async (tx) => {
     const image = await imageSelect(tx, id);
     if (image === null) throw imageUnknown(id);
     await blobDoomAll(tx, id);

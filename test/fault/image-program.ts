@@ -67,7 +67,12 @@ async function* chunks(): AsyncIterable<Buffer> {
 
 switch (scenario) {
   case 'upload':
-    await imageUpload(context, imageId, { bytes: chunks(), sizeBytes: null, storeId: null });
+    await imageUpload(context, imageId, {
+      bytes: chunks(),
+      isOwned: false,
+      sizeBytes: null,
+      storeId: null,
+    });
     break;
   case 'delete':
     await imageDelete(context, imageId);
@@ -81,6 +86,7 @@ switch (scenario) {
   case 'refused':
     await imageUpload(context, imageId, {
       bytes: chunks(),
+      isOwned: false,
       sizeBytes: 1,
       storeId: null,
     }).catch(() => {});

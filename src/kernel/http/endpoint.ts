@@ -65,6 +65,8 @@ export interface Reply {
   readonly body?: unknown;
   readonly bytes?: Uint8Array | string;
   readonly stream?: AsyncIterable<Uint8Array>;
+  /** The chunks of the stream are nobody else's: their memory is given back when they are sent. */
+  readonly isStreamOwned?: boolean;
 }
 
 export interface Endpoint<World> {

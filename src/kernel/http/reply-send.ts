@@ -1,6 +1,10 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { bufferFree } from '../buffer-free.ts';
 import type { Reply } from './endpoint.ts';
+
+/** Above every high-water mark: of so large a chunk nothing is under way once its stream has drained. */
+const freedBytes = 256 << 10;
 
 /** Sends an answer; resolves when its last byte was taken by the kernel or the client has left. */
 export async function replySend(
@@ -33,10 +37,25 @@ export async function replySend(
   }
   for await (const chunk of stream) {
     if (response.destroyed) return;
-    if (!response.write(chunk))
-      await Promise.race([once(response, 'drain'), once(response, 'close')]);
+    if (response.write(chunk)) continue;
+    const isDrained = await drained(response);
+    if (isDrained && reply.isStreamOwned === true && chunk.length >= freedBytes) bufferFree(chunk);
   }
   response.end();
+}
+
+/** False: the client left first. */
+async function drained(response: ServerResponse): Promise<boolean> {
+  const done = new AbortController();
+  const { signal } = done;
+  try {
+    return await Promise.race([
+      once(response, 'drain', { signal }).then(() => true),
+      once(response, 'close', { signal }).then(() => false),
+    ]);
+  } finally {
+    done.abort();
+  }
 }
 
 function bytesOf({ body, bytes }: Reply): Uint8Array | string | null {
