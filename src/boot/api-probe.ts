@@ -1,14 +1,11 @@
 import { apiRequest } from './api-request.ts';
 import type { Cloud } from './cloud.ts';
 
-/** Version documents: every service answers to them without a token. */
-const versionPaths = {
+/** A version document of every service that control serves: they need no token. */
+const versionPaths: Readonly<Record<string, string>> = {
   identity: '/identity/v3',
   image: '/image/',
-  compute: '/compute/v2.1/',
-  network: '/network/',
-  placement: '/placement/',
-} as const;
+};
 
 export interface ApiState {
   readonly service: string;

@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { addressNumber, cidrParse, listenText, rangesMeet, type Listen } from './addresses.ts';
 import { cloudStarted, type Cloud } from './cloud.ts';
 import { UserError } from './command.ts';
+import { policyFileRead } from './policy-file.ts';
 import { portHolder } from './port-holder.ts';
 
 const freeMibMin = 512;
@@ -14,6 +15,7 @@ export async function preflight({ layout, configuration }: Cloud): Promise<void>
   rootCheck();
   pathCheck(layout.stateDir);
   spaceCheck(layout.stateDir);
+  policyCheck(configuration.policyFile);
   rangeCheck({ layout, configuration });
   await portCheck(configuration.listen);
 }
@@ -41,6 +43,18 @@ export function pathCheck(stateDir: string): void {
         `run as other users; choose another --state-dir, or: chmod o+x ${folder}`,
     );
   }
+}
+
+/** Control reads it as a user who is not root. */
+function policyCheck(path: string | null): void {
+  if (path === null) return;
+  try {
+    policyFileRead(path);
+  } catch (error) {
+    throw new UserError(`policy_file: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if ((statSync(path).mode & 0o004) === 0)
+    throw new UserError(`policy_file: control may not read ${path}; chmod o+r ${path}`);
 }
 
 function spaceCheck(stateDir: string): void {

@@ -4,6 +4,7 @@ import { causesOf } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import { cloudStartedOrFail, stateDirOf, type Cloud } from './cloud.ts';
 import { exitCodes, type Command } from './command.ts';
+import type { Configuration } from './configuration.ts';
 import { lockHold } from './lock.ts';
 import { programLog } from './program-log.ts';
 import { rootCheck } from './preflight.ts';
@@ -16,8 +17,8 @@ export interface Role {
   readonly uid: number | null;
   /** What it makes is closed to others (0o077), or it says so of each thing itself (0o022). */
   readonly umask: number;
-  /** Everything the role will ever import: its account may not be able to read the program's folder. */
-  readonly load: () => Promise<RoleRun>;
+  /** Imports whatever the role will ever import: its account may not be able to read the program's folder. */
+  readonly load: (configuration: Configuration) => Promise<RoleRun>;
 }
 
 /** A role that has been told to end and has not after this long is ended. */
@@ -32,7 +33,7 @@ export const roleCommand = (role: Role): Command => ({
     rootCheck();
     const cloud = cloudStartedOrFail(stateDirOf(input));
     lockHold(join(cloud.layout.runDir, `${role.name}.lock`));
-    const run = await role.load();
+    const run = await role.load(cloud.configuration);
     flushCompileCache();
     process.umask(role.umask);
     if (role.uid !== null) privilegesDrop(role.uid);

@@ -30,6 +30,8 @@ export interface SupervisorOptions {
 /** A program that ends this often before the cloud was ever up will not come up. */
 const endsMax = 3;
 const startLimitMs = 300_000;
+/** Control is ready when it listens: what it does not answer then it hardly will. */
+const answerLimitMs = 30_000;
 const rotateMs = 10_000;
 
 /** Runs the cloud until the signal is aborted. Throws a UserError when it does not come up. */
@@ -119,29 +121,28 @@ function startWatch(log: Log): StartWatch {
 /** Resolves when agent, control and every API are there, or the signal is aborted. */
 async function cameUp(options: SupervisorOptions, starting: StartWatch): Promise<void> {
   const { cloud, signal, progress } = options;
-  const limit = systemClock.now() + startLimitMs;
-  const pollMs = 25;
   let stage: Stage = 'keys';
-  let waitingFor = '';
+  let limit = systemClock.now() + startLimitMs;
+  let pollMs = 20;
   while (!signal.aborted) {
     const next = nextStage(starting);
-    if (next !== stage) progress({ kind: 'stage', stage: next });
-    stage = next;
-    if (stage === 'apis') {
-      const silent = (await apiProbe(cloud)).filter(({ isUp }) => !isUp);
-      if (silent.length === 0) return;
-      waitingFor = silent.map(({ service, reason }) => `${service}: ${reason}`).join(', ');
+    if (next !== stage) {
+      progress({ kind: 'stage', stage: next });
+      limit = systemClock.now() + (next === 'apis' ? answerLimitMs : startLimitMs);
     }
+    stage = next;
+    const silent = stage === 'apis' ? (await apiProbe(cloud)).filter(({ isUp }) => !isUp) : [];
+    if (stage === 'apis' && silent.length === 0) return;
     const hopeless = starting.hopeless();
     if (hopeless !== null)
       throw failure(cloud.layout, hopeless.unit, `does not come up: ${hopeless.reason}`);
-    if (systemClock.now() > limit)
-      throw failure(
-        cloud.layout,
-        stage === 'agent' ? 'agent' : 'control',
-        `did not come up within ${startLimitMs / 60_000} minutes (${waitingFor})`,
-      );
+    if (systemClock.now() > limit) {
+      const unit = stage === 'agent' ? 'agent' : 'control';
+      const apis = silent.map(({ service, reason }) => `; ${service}: ${reason}`).join('');
+      throw failure(cloud.layout, unit, `did not come up in time${apis}`);
+    }
     await systemClock.sleep(pollMs, signal);
+    pollMs = Math.min(pollMs * 1.2, 500);
   }
 }
 

@@ -1,14 +1,14 @@
 import { controlUid } from '../layout.ts';
 import { roleCommand } from '../role-command.ts';
-import type { RoleRun } from '../role.ts';
 
 export const controlCommand = roleCommand({
   name: 'control',
   uid: controlUid,
   umask: 0o077,
-  load: async () => {
-    const path: string = '../control.ts';
-    return ((await import(path)) as { controlRun: RoleRun }).controlRun;
+  load: async ({ databaseUrl }) => {
+    if (databaseUrl === null) await import('../../engines/sqlite/engine.ts');
+    else await import('../../engines/postgres/engine.ts');
+    return (await import('../control.ts')).controlRun;
   },
   usage: `welkin control - serve the APIs of a cloud in this process (started by: welkin up)
 
