@@ -1,23 +1,22 @@
-import { forbidden, invalid } from '../kernel/errors.ts';
+import { invalid } from '../kernel/errors.ts';
 import type { DomainCreateWanted, DomainUpdateWanted } from './domain.schema.ts';
-import { domainContentsRemove } from './domain.store.ts';
+import { domainRemove } from './domain-remove.ts';
 import { missing } from './failure.ts';
+import { immutableCheck } from './immutable.ts';
 import { directoryWrite } from './generation.ts';
 import type { Tx } from './identity.tables.ts';
-import { defaultDomainId, type IdentityContext } from './identity.world.ts';
+import type { IdentityContext } from './identity.world.ts';
 import { equals, listingAnd, listingOf, pageOf, type Page } from './listing.ts';
 import { optionsMerge, type Project } from './project.model.ts';
 import {
   projectGet as projectRead,
   projectInsert,
   projectList as projectListRead,
-  projectListSubtree,
-  projectRemove,
   projectTags,
   projectTagsSet,
   projectUpdate as projectUpdateRow,
 } from './project.store.ts';
-import { immutableCheck, immutableDeleteCheck, type TaggedProject } from './project.ts';
+import type { TaggedProject } from './project.ts';
 import { extraOf } from './reply.ts';
 import { revocationInsert } from './revocation.store.ts';
 
@@ -120,24 +119,7 @@ export async function domainUpdate(
   });
 }
 
-/** Everything in it goes with it; that it must be disabled first is the protection against accidents. */
 export async function domainDelete(context: IdentityContext, id: string): Promise<void> {
-  const { world } = context;
   await domainGet(context, id, 'identity:delete_domain');
-  if (id === defaultDomainId) throw forbidden('Cannot delete the default domain.');
-  const projectIds = await directoryWrite(world, async (tx) => {
-    const held = await domainRead(tx, id);
-    if (held === null) throw missing('domain', id);
-    immutableDeleteCheck('domain', held);
-    if (held.isEnabled) {
-      throw forbidden('Cannot delete a domain that is enabled, please disable it first.');
-    }
-    const projects = await projectListSubtree(tx, held);
-    for (const project of projects.toReversed()) await projectRemove(tx, project.id);
-    await domainContentsRemove(tx, id);
-    await projectRemove(tx, id);
-    await revocationInsert(tx, world, { kind: 'domain', subject: id });
-    return projects.map((project) => project.id);
-  });
-  for (const listener of world.memory.projectListeners) projectIds.forEach(listener);
+  await domainRemove(context.world, id);
 }

@@ -29,6 +29,16 @@ export async function groupList(
   return rows.map(groupOf);
 }
 
+export async function groupListByIds(tx: Tx, ids: readonly string[]): Promise<Group[]> {
+  if (ids.length === 0) return [];
+  const rows = await tx
+    .selectFrom('identity_group')
+    .selectAll()
+    .where('id', 'in', ids)
+    .execute();
+  return rows.map(groupOf);
+}
+
 export async function groupInsert(tx: Tx, group: Group): Promise<void> {
   try {
     await tx.insertInto('identity_group').values(groupRowOf(group)).execute();

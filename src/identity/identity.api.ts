@@ -1,5 +1,6 @@
 import type { Api } from '../kernel/http/api.ts';
 import type { Endpoint } from '../kernel/http/endpoint.ts';
+import { credentialRoutes, ec2CredentialRoutes } from './credential.routes.ts';
 import { domainRoutes } from './domain.routes.ts';
 import { endpointRoutes } from './endpoint.routes.ts';
 import { failureReply } from './failure.ts';
@@ -9,6 +10,7 @@ import type { IdentityWorld } from './identity.world.ts';
 import { projectRoutes } from './project.routes.ts';
 import { projectTagRoutes } from './project-tag.routes.ts';
 import { regionRoutes } from './region.routes.ts';
+import { roleAssignmentRoutes } from './role-assignment.routes.ts';
 import { implicationRoutes, roleRoutes } from './role.routes.ts';
 import { serviceRoutes } from './service.routes.ts';
 import { tokenRoutes } from './token.routes.ts';
@@ -25,9 +27,12 @@ export const identityEndpoints: readonly Endpoint<IdentityWorld>[] = [
   ...roleRoutes,
   ...implicationRoutes,
   ...grantRoutes,
+  ...roleAssignmentRoutes,
   ...regionRoutes,
   ...serviceRoutes,
   ...endpointRoutes,
+  ...credentialRoutes,
+  ...ec2CredentialRoutes,
 ];
 
 export const identityApi = (world: IdentityWorld): Api<IdentityWorld> => ({

@@ -201,6 +201,26 @@ const credentialRules: PolicyDefaults = {
   'identity:create_credential': rule(`(${admin}) or ${ownsCredential}`, 'Create a credential'),
   'identity:update_credential': rule(`(${admin}) or ${ownsCredential}`, 'Change a credential'),
   'identity:delete_credential': rule(`(${admin}) or ${ownsCredential}`, 'Delete a credential'),
+  'identity:ec2_get_credential': rule(
+    `(${adminOrSystemReader}) or ${ownsCredential}`,
+    'Show an EC2 key',
+    globalScopes,
+  ),
+  'identity:ec2_list_credentials': rule(
+    `(${adminOrSystemReader}) or rule:owner`,
+    'List the EC2 keys of a user',
+    globalScopes,
+  ),
+  'identity:ec2_create_credential': rule(
+    `(${admin}) or (role:member and ${ownsCredential})`,
+    'Make an EC2 key',
+    globalScopes,
+  ),
+  'identity:ec2_delete_credential': rule(
+    `(${admin}) or (role:member and ${ownsCredential})`,
+    'Delete an EC2 key',
+    globalScopes,
+  ),
 };
 
 export const identityPolicies: PolicyDefaults = {

@@ -43,6 +43,9 @@ export async function implicationCreate(
     if (neverImplied.includes(implied.name)) {
       throw forbidden(`${implied.id} cannot be an implied roles.`);
     }
+    if (prior.domainId === null && implied.domainId !== null) {
+      throw forbidden('Global role cannot imply a domain-specific role.');
+    }
     await implicationInsert(tx, pair);
     return { prior, implied: [implied] };
   });

@@ -3,14 +3,14 @@ import { Compile } from 'typebox/compile';
 import { invalid, notFound } from '../kernel/errors.ts';
 import { endpointsOf, type Endpoint } from '../kernel/http/endpoint.ts';
 import type { IdentityContext, IdentityWorld } from './identity.world.ts';
-import { projectTagsSet } from './project.store.ts';
-import { TagList } from './project.schema.ts';
+import { projectTagInsert, projectTagRemove, projectTagsSet } from './project.store.ts';
+import { TagList, tagsMax, TagText } from './project.schema.ts';
 import { projectGet } from './project.ts';
 import { linkTo, noContent, selfLink } from './reply.ts';
 import { SelfLink } from './schema.ts';
 
 const endpoint = endpointsOf<IdentityWorld>();
-const tagList = Compile(TagList);
+const tagText = Compile(TagText);
 
 const Tags = Type.Object({ tags: Type.Array(Type.String()), links: SelfLink });
 const path = '/v3/projects/:projectId/tags';
@@ -18,16 +18,6 @@ const view = (context: IdentityContext, projectId: string, tags: readonly string
   tags,
   links: selfLink(context, `/projects/${projectId}/tags`),
 });
-
-/** All tags of a project at once: the store writes them whole. */
-async function tagsSet(
-  { world }: IdentityContext,
-  projectId: string,
-  tags: readonly string[],
-): Promise<void> {
-  if (!tagList.Check(tags)) throw invalid('Invalid input for field/attribute tags.');
-  await world.db.write((tx) => projectTagsSet(tx, projectId, tags));
-}
 
 export const projectTagRoutes: readonly Endpoint<IdentityWorld>[] = [
   endpoint(
@@ -56,7 +46,7 @@ export const projectTagRoutes: readonly Endpoint<IdentityWorld>[] = [
     },
     async (context, { params: { projectId = '' }, body: { tags } }) => {
       await projectGet(context, projectId, 'identity:update_project_tags');
-      await tagsSet(context, projectId, tags);
+      await context.world.db.write((tx) => projectTagsSet(tx, projectId, tags));
       return { status: 200, body: view(context, projectId, tags) };
     },
   ),
@@ -71,7 +61,7 @@ export const projectTagRoutes: readonly Endpoint<IdentityWorld>[] = [
     },
     async (context, { params: { projectId = '' } }) => {
       await projectGet(context, projectId, 'identity:delete_project_tags');
-      await tagsSet(context, projectId, []);
+      await context.world.db.write((tx) => projectTagsSet(tx, projectId, []));
       return noContent;
     },
   ),
@@ -100,8 +90,12 @@ export const projectTagRoutes: readonly Endpoint<IdentityWorld>[] = [
       summary: 'Add a tag to a project',
     },
     async (context, { params: { projectId = '', tag = '' } }) => {
-      const { tags } = await projectGet(context, projectId, 'identity:create_project_tag');
-      await tagsSet(context, projectId, [...new Set([...tags, tag])]);
+      await projectGet(context, projectId, 'identity:create_project_tag');
+      if (!tagText.Check(tag)) throw invalid(`Invalid input for field/attribute tag: ${tag}.`);
+      const hasRoom = await context.world.db.write((tx) =>
+        projectTagInsert(tx, projectId, { tag, limit: tagsMax }),
+      );
+      if (!hasRoom) throw invalid(`A project has at most ${tagsMax} tags.`);
       const Location = linkTo(context, `/projects/${projectId}/tags/${encodeURIComponent(tag)}`);
       return { status: 201, headers: { Location } };
     },
@@ -116,13 +110,9 @@ export const projectTagRoutes: readonly Endpoint<IdentityWorld>[] = [
       summary: 'Remove a tag from a project',
     },
     async (context, { params: { projectId = '', tag = '' } }) => {
-      const { tags } = await projectGet(context, projectId, 'identity:delete_project_tag');
-      if (!tags.includes(tag)) throw notFound(`Could not find project tag: ${tag}.`);
-      await tagsSet(
-        context,
-        projectId,
-        tags.filter((held) => held !== tag),
-      );
+      await projectGet(context, projectId, 'identity:delete_project_tag');
+      const wasThere = await context.world.db.write((tx) => projectTagRemove(tx, projectId, tag));
+      if (!wasThere) throw notFound(`Could not find project tag: ${tag}.`);
       return noContent;
     },
   ),

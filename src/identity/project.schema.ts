@@ -10,7 +10,8 @@ import {
 } from './schema.ts';
 
 export const TagText = Type.String({ minLength: 1, maxLength: 255, pattern: '^[^,/]*$' });
-export const TagList = Type.Array(TagText, { maxItems: 80, uniqueItems: true });
+export const tagsMax = 80;
+export const TagList = Type.Array(TagText, { maxItems: tagsMax, uniqueItems: true });
 
 const Options = Type.Object({ immutable: Type.Optional(Nullable(Type.Boolean())) });
 

@@ -146,6 +146,29 @@ export async function projectTagsSet(
   await tx.insertInto('identity_project_tag').values(rows).execute();
 }
 
+/** False: the project has as many as it may have. */
+export async function projectTagInsert(
+  tx: Tx,
+  projectId: string,
+  { tag, limit }: { readonly tag: string; readonly limit: number },
+): Promise<boolean> {
+  const tags = (await projectTags(tx, [projectId])).get(projectId) ?? [];
+  if (tags.includes(tag)) return true;
+  if (tags.length >= limit) return false;
+  await tx.insertInto('identity_project_tag').values({ project_id: projectId, tag }).execute();
+  return true;
+}
+
+/** False: it was not there. */
+export async function projectTagRemove(tx: Tx, projectId: string, tag: string): Promise<boolean> {
+  const { numDeletedRows } = await tx
+    .deleteFrom('identity_project_tag')
+    .where('project_id', '=', projectId)
+    .where('tag', '=', tag)
+    .executeTakeFirst();
+  return numDeletedRows > 0n;
+}
+
 function nameTaken(error: unknown, { name, domainId, isDomain }: Project): unknown {
   if (!(error instanceof UniqueViolation)) return error;
   const what = isDomain

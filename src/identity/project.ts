@@ -1,17 +1,13 @@
-import { Failure, forbidden, invalid } from '../kernel/errors.ts';
+import { forbidden, invalid } from '../kernel/errors.ts';
 import type { Target } from '../kernel/policy.ts';
+import { domainRemove } from './domain-remove.ts';
 import { missing } from './failure.ts';
 import { directoryWrite } from './generation.ts';
 import type { Tx } from './identity.tables.ts';
 import type { IdentityContext } from './identity.world.ts';
 import { listingAnd, listingOf, equals, pageOf, type Listing, type Page } from './listing.ts';
-import {
-  ancestorIds,
-  isImmutable,
-  optionsMerge,
-  type Options,
-  type Project,
-} from './project.model.ts';
+import { immutableCheck, immutableDeleteCheck } from './immutable.ts';
+import { ancestorIds, optionsMerge, type Project } from './project.model.ts';
 import type { ProjectCreateWanted, ProjectUpdateWanted } from './project.schema.ts';
 import {
   projectGet as projectRead,
@@ -217,32 +213,6 @@ function unchangedCheck(held: Project, wanted: ProjectUpdateWanted): void {
   }
 }
 
-/** An immutable thing only takes the change that makes it mutable. */
-export function immutableCheck(
-  what: string,
-  held: { readonly id: string; readonly options: Options },
-  wanted: { readonly options?: { readonly immutable?: boolean | null | undefined } | undefined },
-): void {
-  if (!isImmutable(held)) return;
-  const isRelease =
-    Object.keys(wanted).length === 1 &&
-    (wanted.options?.immutable === false || wanted.options?.immutable === null);
-  if (isRelease) return;
-  throw forbidden(
-    `Unable to update immutable ${what} resource: \`${held.id}\`. Set resource option "immutable" to false first.`,
-  );
-}
-
-export function immutableDeleteCheck(
-  what: string,
-  held: { readonly id: string; readonly options: Options },
-): void {
-  if (!isImmutable(held)) return;
-  throw forbidden(
-    `Unable to delete immutable ${what} resource: \`${held.id}\`. Set resource option "immutable" to false first.`,
-  );
-}
-
 async function enabledCheck(tx: Tx, held: Project, enabled: boolean | undefined): Promise<void> {
   if (enabled === undefined || enabled === held.isEnabled) return;
   if (enabled) {
@@ -259,8 +229,10 @@ async function enabledCheck(tx: Tx, held: Project, enabled: boolean | undefined)
 export async function projectDelete(context: IdentityContext, id: string): Promise<void> {
   const { world } = context;
   const { project } = await projectGet(context, id, 'identity:delete_project');
-  if (project.isDomain)
-    throw new Failure('invalid', `Cannot delete ${id} as a project: it acts as a domain.`);
+  if (project.isDomain) {
+    await domainRemove(world, id);
+    return;
+  }
   await directoryWrite(world, async (tx) => {
     const held = await projectRead(tx, id);
     if (held === null) throw missing('project', id);

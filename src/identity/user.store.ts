@@ -59,11 +59,11 @@ export async function userList(tx: Tx, listing: Listing): Promise<UserAccount[]>
 export async function userListByIds(
   tx: Tx,
   ids: readonly string[],
-): Promise<{ id: string; name: string }[]> {
+): Promise<{ id: string; name: string; domainId: string }[]> {
   if (ids.length === 0) return [];
   return await tx
     .selectFrom('identity_user')
-    .select(['id', 'name'])
+    .select(['id', 'name', 'domain_id as domainId'])
     .where('id', 'in', ids)
     .execute();
 }
