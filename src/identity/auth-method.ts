@@ -1,8 +1,15 @@
-import { Failure, forbidden, notFound } from '../kernel/errors.ts';
+import { Failure, notFound } from '../kernel/errors.ts';
+import type { ApplicationCredential } from './application-credential.model.ts';
+import {
+  applicationCredentialGet,
+  applicationCredentialList,
+} from './application-credential.store.ts';
+import { isDelegated, refused } from './delegation.ts';
 import { expecting } from './failure.ts';
 import type { IdentityWorld } from './identity.world.ts';
 import { passwordVerify } from './password.ts';
 import { snapshotGet } from './snapshot.ts';
+import { equals, listingAnd } from './listing.ts';
 import type { AuthMethod } from './token.model.ts';
 import type { AuthWanted } from './token.schema.ts';
 import { tokenResolve } from './token-state.ts';
@@ -17,6 +24,8 @@ export interface Identified {
   /** Audit id of the first token of the chain, where a token was the proof. */
   readonly chainId: string | null;
   readonly isSystemScoped: boolean;
+  /** Fixes the scope, where it was the proof. */
+  readonly applicationCredential: ApplicationCredential | null;
 }
 
 /** One answer to everything that is wrong with a log-in; `why` is for the audit trail. */
@@ -39,13 +48,7 @@ export async function passwordIdentify(
   const isRight = await passwordVerify(world, user?.passwordHash ?? null, password);
   if (user === null) throw unauthenticated('no such user');
   if (!isRight) throw unauthenticated('the password is wrong', user.id);
-  const { domains } = await snapshotGet(world);
-  if (!user.isEnabled) {
-    throw unauthenticated(`The account is disabled for user: ${user.id}.`, user.id);
-  }
-  if (domains.get(user.domainId)?.isEnabled !== true) {
-    throw unauthenticated('the domain of the user is disabled', user.id);
-  }
+  await activeCheck(world, user);
   if (user.passwordExpiresAtMs !== null && user.passwordExpiresAtMs <= world.clock.now()) {
     throw unauthenticated(
       `The password is expired and needs to be changed for user: ${user.id}.`,
@@ -58,12 +61,25 @@ export async function passwordIdentify(
     expiresAtMs: world.clock.now() + world.settings.tokenLifeMs,
     chainId: null,
     isSystemScoped: false,
+    applicationCredential: null,
   };
 }
 
+async function activeCheck(world: IdentityWorld, user: UserAccount): Promise<void> {
+  const { domains } = await snapshotGet(world);
+  if (!user.isEnabled) {
+    throw unauthenticated(`The account is disabled for user: ${user.id}.`, user.id);
+  }
+  if (domains.get(user.domainId)?.isEnabled !== true) {
+    throw unauthenticated('the domain of the user is disabled', user.id);
+  }
+}
+
+type UserNamed = Pick<NonNullable<PasswordUser>, 'id' | 'name' | 'domain'>;
+
 async function userFind(
   world: IdentityWorld,
-  { id, name, domain }: NonNullable<PasswordUser>,
+  { id, name, domain }: UserNamed,
 ): Promise<UserAccount | null> {
   const { db } = world;
   if (name === undefined) {
@@ -93,10 +109,8 @@ export async function tokenIdentify(
   const state = await tokenResolve(world, wanted.id);
   if (state === null) throw notFound('Could not find token: Failed to validate token.');
   const { claims } = state;
-  if (claims.trustId !== null || claims.applicationCredentialId !== null) {
-    throw forbidden(
-      'You are not authorized to perform the requested action: Using a delegated token to create another token is not allowed.',
-    );
+  if (claims.trustId !== null || isDelegated(claims)) {
+    throw refused('Using a delegated token to create another token is not allowed.');
   }
   const user = await world.db.read((tx) => userGet(tx, claims.userId));
   if (user === null) throw unauthenticated('the user of the token is gone', claims.userId);
@@ -106,5 +120,53 @@ export async function tokenIdentify(
     expiresAtMs: claims.expiresAtMs,
     chainId: claims.auditIds.at(-1) ?? null,
     isSystemScoped: claims.scope.kind === 'system',
+    applicationCredential: null,
   };
+}
+
+type CredentialNamed = NonNullable<AuthWanted['identity']['application_credential']>;
+
+/** By its id, or by its name and user. The secret opens only the project it was made for. */
+export async function credentialIdentify(
+  world: IdentityWorld,
+  wanted: AuthWanted['identity']['application_credential'],
+): Promise<Identified> {
+  if (wanted === undefined) throw expecting('secret', 'application_credential');
+  const credential = await credentialFind(world, wanted);
+  const isRight = await passwordVerify(world, credential?.secretHash ?? null, wanted.secret);
+  if (credential === null) throw unauthenticated('no such application credential');
+  const { userId } = credential;
+  if (!isRight) throw unauthenticated('the secret is wrong', userId);
+  const user = await world.db.read((tx) => userGet(tx, userId));
+  if (user === null) throw unauthenticated('the user of the credential is gone', userId);
+  await activeCheck(world, user);
+  const now = world.clock.now();
+  const endsAtMs = credential.expiresAtUs === null ? null : credential.expiresAtUs / 1000;
+  if (endsAtMs !== null && endsAtMs <= now) {
+    throw unauthenticated('the application credential is expired', userId);
+  }
+  const expiresAtMs = now + world.settings.tokenLifeMs;
+  return {
+    user,
+    methods: ['application_credential'],
+    expiresAtMs: endsAtMs === null ? expiresAtMs : Math.min(expiresAtMs, Math.floor(endsAtMs)),
+    chainId: null,
+    isSystemScoped: false,
+    applicationCredential: credential,
+  };
+}
+
+async function credentialFind(
+  world: IdentityWorld,
+  { id, name, user }: CredentialNamed,
+): Promise<ApplicationCredential | null> {
+  const { db } = world;
+  if (id !== undefined) return await db.read((tx) => applicationCredentialGet(tx, id));
+  if (name === undefined) throw expecting('name or ID', 'application credential');
+  if (user === undefined) throw expecting('user', 'application credential');
+  const owner = await userFind(world, user);
+  if (owner === null) return null;
+  const listing = listingAnd(equals('user_id', owner.id), equals('name', name));
+  const [found] = await db.read((tx) => applicationCredentialList(tx, listing));
+  return found ?? null;
 }

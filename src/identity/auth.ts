@@ -1,17 +1,21 @@
-import { Failure } from '../kernel/errors.ts';
+import { Failure, forbidden } from '../kernel/errors.ts';
 import type { Actor } from '../kernel/policy.ts';
 import {
+  credentialIdentify,
   passwordIdentify,
   tokenIdentify,
   unauthenticated,
   type Identified,
 } from './auth-method.ts';
-import { expecting } from './failure.ts';
-import type { IdentityContext } from './identity.world.ts';
+import { refused } from './delegation.ts';
+import { expecting, missing } from './failure.ts';
+import type { IdentityContext, IdentityWorld } from './identity.world.ts';
 import { projectGet, projectGetByName } from './project.store.ts';
 import { snapshotGet } from './snapshot.ts';
+import { isTrustAlive } from './trust.model.ts';
+import { trustConsume, trustGet } from './trust.store.ts';
 import { auditIdMake, tokenIssue, type IssuedToken } from './token.ts';
-import { authMethods, type AuthMethod, type TokenScope } from './token.model.ts';
+import { authMethods, type AuthMethod, type TokenClaims, type TokenScope } from './token.model.ts';
 import type { AuthWanted, ScopeWanted } from './token.schema.ts';
 
 /** Logs in: who it is by every method named, then which scope, then the token. Each attempt is an audit event. */
@@ -32,39 +36,34 @@ export async function authenticate(
 }
 
 async function identify(context: IdentityContext, { identity }: AuthWanted): Promise<Identified> {
-  const methods = [...new Set(identity.methods)];
-  const [first] = methods;
-  if (first === undefined) throw expecting('methods', 'identity');
-  for (const method of methods) {
+  const chosen = [...new Set(identity.methods)].map((method) => {
     if (!(method in identity)) throw expecting(method, 'identity');
-    if (!isSupported(method)) throw unauthenticated('an unsupported method');
-  }
+    const proof = proofs.get(method);
+    if (proof === undefined) throw unauthenticated('an unsupported method');
+    return proof;
+  });
   let found: Identified | null = null;
-  for (const method of methods) {
-    const next = await identifyBy(context, method as AuthMethod, identity);
+  for (const proof of chosen) {
+    const next: Identified = await proof(context.world, identity);
     if (found !== null && found.user.id !== next.user.id) {
       throw unauthenticated('the methods name different users');
     }
     found = found === null ? next : identifiedMerge(found, next);
   }
-  return found ?? raise();
+  if (found === null) throw expecting('methods', 'identity');
+  return found;
 }
 
-const raise = (): never => {
-  throw unauthenticated('no method');
-};
+type Proof = (world: IdentityWorld, identity: AuthWanted['identity']) => Promise<Identified>;
 
-const isSupported = (method: string): boolean => method === 'password' || method === 'token';
-
-function identifyBy(
-  context: IdentityContext,
-  method: AuthMethod,
-  identity: AuthWanted['identity'],
-): Promise<Identified> {
-  return method === 'token'
-    ? tokenIdentify(context.world, identity.token)
-    : passwordIdentify(context.world, identity.password?.user);
-}
+const proofs: ReadonlyMap<string, Proof> = new Map([
+  ['password', (world, { password }) => passwordIdentify(world, password?.user)],
+  ['token', (world, { token }) => tokenIdentify(world, token)],
+  [
+    'application_credential',
+    (world, { application_credential }) => credentialIdentify(world, application_credential),
+  ],
+] satisfies [string, Proof][]);
 
 const identifiedMerge = (a: Identified, b: Identified): Identified => ({
   user: a.user,
@@ -72,6 +71,7 @@ const identifiedMerge = (a: Identified, b: Identified): Identified => ({
   expiresAtMs: Math.min(a.expiresAtMs, b.expiresAtMs),
   chainId: a.chainId ?? b.chainId,
   isSystemScoped: a.isSystemScoped || b.isSystemScoped,
+  applicationCredential: a.applicationCredential ?? b.applicationCredential,
 });
 
 async function tokenFor(
@@ -79,37 +79,91 @@ async function tokenFor(
   who: Identified,
   wanted: AuthWanted['scope'],
 ): Promise<IssuedToken> {
-  const { world } = context;
   mfaCheck(who);
-  const base = {
-    methods: who.methods,
-    userId: who.user.id,
-    issuedAtMs: world.clock.now(),
-    expiresAtMs: who.expiresAtMs,
-    auditIds: [auditIdMake(world), ...(who.chainId === null ? [] : [who.chainId])],
-    trustId: null,
-    applicationCredentialId: null,
-  };
+  const { applicationCredential } = who;
+  if (applicationCredential !== null) {
+    if (wanted !== undefined) {
+      throw new Failure(
+        'unauthenticated',
+        'Error authenticating with application credential: Application credentials cannot request a scope.',
+      );
+    }
+    return await scopedIssue(context, who, {
+      scope: { kind: 'project', id: applicationCredential.projectId },
+      applicationCredentialId: applicationCredential.id,
+    });
+  }
+  if (typeof wanted === 'object' && wanted['OS-TRUST:trust'] !== undefined) {
+    scopeKindOf(wanted);
+    return await trustIssue(context, who, wanted['OS-TRUST:trust'].id);
+  }
   const scope = wanted === undefined ? null : await scopeFind(context, wanted);
   if (who.isSystemScoped && (scope?.kind === 'project' || scope?.kind === 'domain')) {
-    throw new Failure(
-      'forbidden',
-      'You are not authorized to perform the requested action: Using a system-scoped token to create a project-scoped or domain-scoped token is not allowed.',
+    throw refused(
+      'Using a system-scoped token to create a project-scoped or domain-scoped token is not allowed.',
     );
   }
-  if (scope !== null) {
-    const issued = await tokenIssue(world, { ...base, scope });
-    if (issued === null) throw unauthenticated('no role in the scope, or the scope is disabled');
-    return issued;
-  }
+  if (scope !== null) return await scopedIssue(context, who, { scope });
   // Without a scope the user's default project is meant, but only where it can be had.
   const { defaultProjectId } = who.user;
   const byDefault =
     defaultProjectId === null
       ? null
-      : await tokenIssue(world, { ...base, scope: { kind: 'project', id: defaultProjectId } });
-  const issued = byDefault ?? (await tokenIssue(world, { ...base, scope: { kind: 'unscoped' } }));
-  if (issued === null) throw unauthenticated('the user is disabled');
+      : await tokenIssue(
+          context.world,
+          claimsOf(context, who, { scope: { kind: 'project', id: defaultProjectId } }),
+        );
+  return byDefault ?? (await scopedIssue(context, who, { scope: { kind: 'unscoped' } }));
+}
+
+type Bounds = Pick<TokenClaims, 'scope'> &
+  Partial<Pick<TokenClaims, 'trustId' | 'applicationCredentialId' | 'expiresAtMs'>>;
+
+const claimsOf = ({ world }: IdentityContext, who: Identified, bounds: Bounds): TokenClaims => ({
+  methods: who.methods,
+  userId: who.user.id,
+  issuedAtMs: world.clock.now(),
+  expiresAtMs: who.expiresAtMs,
+  auditIds: [auditIdMake(world), ...(who.chainId === null ? [] : [who.chainId])],
+  trustId: null,
+  applicationCredentialId: null,
+  ...bounds,
+});
+
+async function scopedIssue(
+  context: IdentityContext,
+  who: Identified,
+  bounds: Bounds,
+): Promise<IssuedToken> {
+  const issued = await tokenIssue(context.world, claimsOf(context, who, bounds));
+  if (issued !== null) return issued;
+  throw unauthenticated('no role in the scope, or the scope is disabled', who.user.id);
+}
+
+/** Each token of a bounded trust is one use; the count is taken when all else is well. */
+async function trustIssue(
+  context: IdentityContext,
+  who: Identified,
+  trustId: string | undefined,
+): Promise<IssuedToken> {
+  const { world } = context;
+  if (trustId === undefined) throw expecting('trust_id', 'trust');
+  const trust = await world.db.read((tx) => trustGet(tx, trustId));
+  if (trust === null || !isTrustAlive(trust, world.clock.now())) throw missing('trust', trustId);
+  if (trust.trusteeId !== who.user.id) throw refused('User is not a trustee.');
+  if (trust.projectId === null) throw refused('The trust has no project to be scoped to.');
+  const endsAtMs = trust.expiresAtUs === null ? Infinity : Math.floor(trust.expiresAtUs / 1000);
+  const issued = await tokenIssue(
+    world,
+    claimsOf(context, who, {
+      scope: { kind: 'project', id: trust.projectId },
+      trustId,
+      expiresAtMs: Math.min(who.expiresAtMs, endsAtMs),
+    }),
+  );
+  if (issued === null) throw refused('Trustee has no delegated roles.');
+  const isLeft = await world.db.write((tx) => trustConsume(tx, trustId));
+  if (!isLeft) throw forbidden(`No remaining uses for trust: ${trustId}.`);
   return issued;
 }
 
@@ -118,7 +172,7 @@ function mfaCheck({ user, methods }: Identified): void {
   const rules = user.options['multi_factor_auth_rules'];
   if (user.options['multi_factor_auth_enabled'] === false || !Array.isArray(rules)) return;
   const lists = (rules as readonly (readonly string[])[]).filter((rule) =>
-    rule.every((method) => isSupported(method)),
+    rule.every((method) => proofs.has(method)),
   );
   if (lists.length === 0) return;
   const isMet = lists.some((rule) =>
@@ -136,12 +190,9 @@ async function scopeFind(
     if (wanted !== 'unscoped') throw scopeUnclear();
     return { kind: 'unscoped' };
   }
-  const kinds = ['project', 'domain', 'system', 'unscoped', 'OS-TRUST:trust'] as const;
-  const [kind, ...more] = kinds.filter((name) => name in wanted);
-  if (kind === undefined || more.length > 0) throw scopeUnclear();
+  const kind = scopeKindOf(wanted);
   switch (kind) {
     case 'unscoped':
-      return { kind };
     case 'system':
       return { kind };
     case 'domain':
@@ -149,8 +200,16 @@ async function scopeFind(
     case 'project':
       return { kind, id: await projectFind(context, wanted.project ?? {}) };
     case 'OS-TRUST:trust':
-      throw unauthenticated('no such trust');
+      throw scopeUnclear();
   }
+}
+
+const scopeKinds = ['project', 'domain', 'system', 'unscoped', 'OS-TRUST:trust'] as const;
+
+function scopeKindOf(wanted: ScopeWanted): (typeof scopeKinds)[number] {
+  const [kind, ...more] = scopeKinds.filter((name) => name in wanted);
+  if (kind === undefined || more.length > 0) throw scopeUnclear();
+  return kind;
 }
 
 const scopeUnclear = (): Failure =>

@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { Authenticate } from '../kernel/http/api.ts';
 import type { Actor } from '../kernel/policy.ts';
+import { isRuleMet } from './application-credential.model.ts';
 import type { IdentityWorld } from './identity.world.ts';
+import type { TokenState } from './token.model.ts';
 import { tokenResolve } from './token-state.ts';
 
 /** For the HTTP server: the tokens of a request made into who acts. */
@@ -11,7 +13,7 @@ export const identityAuthenticate =
     const text = headerOf(request, 'x-auth-token');
     if (text === null) return null;
     const state = await tokenResolve(world, text);
-    if (state === null) return null;
+    if (state === null || !isAllowed(state, request)) return null;
     const serviceText = headerOf(request, 'x-service-token');
     if (serviceText === null) return state.actor;
     const service = await tokenResolve(world, serviceText);
@@ -24,4 +26,34 @@ const withService = (actor: Actor, { roles }: Actor): Actor => ({ ...actor, serv
 function headerOf({ headers }: IncomingMessage, name: string): string | null {
   const value = headers[name];
   return typeof value === 'string' && value !== '' ? value : null;
+}
+
+/** The names by which access rules call the service behind the first part of a path. */
+const services: Readonly<Record<string, readonly string[]>> = {
+  compute: ['compute'],
+  image: ['image'],
+  network: ['network'],
+  volume: ['block-storage', 'block-store', 'volume', 'volumev3'],
+  placement: ['placement'],
+  identity: ['identity'],
+};
+
+/**
+ * An application credential with access rules opens what they name and nothing else; asking about the own token is
+ * always allowed, as clients do that before anything.
+ */
+function isAllowed(
+  { accessRules }: TokenState,
+  { method = 'GET', url = '/' }: IncomingMessage,
+): boolean {
+  if (accessRules.length === 0) return true;
+  const [path = '/'] = url.split('?', 1);
+  const [, first = ''] = path.split('/', 2);
+  const asked = services[first] ?? ['identity'];
+  const below = services[first] === undefined ? path : path.slice(first.length + 1) || '/';
+  if (asked[0] === 'identity' && below.startsWith('/v3/auth/')) return true;
+  return (
+    isRuleMet(accessRules, { services: asked, method, path: below }) ||
+    isRuleMet(accessRules, { services: asked, method, path })
+  );
 }

@@ -10,6 +10,12 @@ export async function domainContentsRemove(tx: Tx, domainId: string): Promise<vo
     .execute();
   await tx.deleteFrom('identity_membership').where('user_id', 'in', users).execute();
   await tx.deleteFrom('identity_credential').where('user_id', 'in', users).execute();
+  await tx.deleteFrom('identity_application_credential').where('user_id', 'in', users).execute();
+  await tx.deleteFrom('identity_access_rule').where('user_id', 'in', users).execute();
+  await tx
+    .deleteFrom('identity_trust')
+    .where((eb) => eb.or([eb('trustor_id', 'in', users), eb('trustee_id', 'in', users)]))
+    .execute();
   await tx.deleteFrom('identity_user').where('domain_id', '=', domainId).execute();
   await tx.deleteFrom('identity_group').where('domain_id', '=', domainId).execute();
   await tx.deleteFrom('identity_role').where('domain_id', '=', domainId).execute();

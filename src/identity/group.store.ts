@@ -31,11 +31,7 @@ export async function groupList(
 
 export async function groupListByIds(tx: Tx, ids: readonly string[]): Promise<Group[]> {
   if (ids.length === 0) return [];
-  const rows = await tx
-    .selectFrom('identity_group')
-    .selectAll()
-    .where('id', 'in', ids)
-    .execute();
+  const rows = await tx.selectFrom('identity_group').selectAll().where('id', 'in', ids).execute();
   return rows.map(groupOf);
 }
 

@@ -1,5 +1,6 @@
 import type { Api } from '../kernel/http/api.ts';
 import type { Endpoint } from '../kernel/http/endpoint.ts';
+import { accessRuleRoutes, applicationCredentialRoutes } from './application-credential.routes.ts';
 import { credentialRoutes, ec2CredentialRoutes } from './credential.routes.ts';
 import { domainRoutes } from './domain.routes.ts';
 import { endpointRoutes } from './endpoint.routes.ts';
@@ -14,6 +15,7 @@ import { roleAssignmentRoutes } from './role-assignment.routes.ts';
 import { implicationRoutes, roleRoutes } from './role.routes.ts';
 import { serviceRoutes } from './service.routes.ts';
 import { tokenRoutes } from './token.routes.ts';
+import { trustRoutes } from './trust.routes.ts';
 import { userRoutes } from './user.routes.ts';
 import { versionRoutes } from './version.routes.ts';
 
@@ -33,6 +35,9 @@ export const identityEndpoints: readonly Endpoint<IdentityWorld>[] = [
   ...endpointRoutes,
   ...credentialRoutes,
   ...ec2CredentialRoutes,
+  ...applicationCredentialRoutes,
+  ...accessRuleRoutes,
+  ...trustRoutes,
 ];
 
 export const identityApi = (world: IdentityWorld): Api<IdentityWorld> => ({

@@ -11,6 +11,12 @@ export const identityMigrations: Migrations = {
       await tokensCreate(db);
     },
   },
+  '0002-delegation': {
+    async up(db) {
+      await applicationCredentialsCreate(db);
+      await trustsCreate(db);
+    },
+  },
 };
 
 async function projectsCreate(db: Kysely<unknown>): Promise<void> {
@@ -225,4 +231,64 @@ async function tokensCreate(db: Kysely<unknown>): Promise<void> {
     .addColumn('generation', 'bigint', (c) => c.notNull())
     .execute();
   await sql`INSERT INTO identity_generation (id, generation) VALUES (1, 1)`.execute(db);
+}
+
+async function applicationCredentialsCreate(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('identity_application_credential')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('user_id', 'text', (c) => c.notNull())
+    .addColumn('project_id', 'text', (c) => c.notNull())
+    .addColumn('name', 'text', (c) => c.notNull())
+    .addColumn('description', 'text')
+    .addColumn('secret_hash', 'text', (c) => c.notNull())
+    .addColumn('expires_at_us', 'bigint')
+    .addColumn('unrestricted', 'integer', (c) => c.notNull())
+    .addColumn('role_ids', 'text', (c) => c.notNull())
+    .addUniqueConstraint('identity_application_credential_name', ['user_id', 'name'])
+    .execute();
+  await db.schema
+    .createTable('identity_access_rule')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('user_id', 'text', (c) => c.notNull())
+    .addColumn('service', 'text', (c) => c.notNull())
+    .addColumn('method', 'text', (c) => c.notNull())
+    .addColumn('path', 'text', (c) => c.notNull())
+    .addUniqueConstraint('identity_access_rule_same', ['user_id', 'service', 'method', 'path'])
+    .execute();
+  await db.schema
+    .createTable('identity_application_credential_rule')
+    .addColumn('credential_id', 'text', (c) =>
+      c.notNull().references('identity_application_credential.id').onDelete('cascade'),
+    )
+    .addColumn('rule_id', 'text', (c) => c.notNull().references('identity_access_rule.id'))
+    .addPrimaryKeyConstraint('identity_application_credential_rule_pk', [
+      'credential_id',
+      'rule_id',
+    ])
+    .execute();
+}
+
+async function trustsCreate(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('identity_trust')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('trustor_id', 'text', (c) => c.notNull())
+    .addColumn('trustee_id', 'text', (c) => c.notNull())
+    .addColumn('project_id', 'text')
+    .addColumn('impersonation', 'integer', (c) => c.notNull())
+    .addColumn('expires_at_us', 'bigint')
+    .addColumn('remaining_uses', 'integer')
+    .addColumn('redelegated_trust_id', 'text')
+    .addColumn('redelegation_count', 'integer', (c) => c.notNull())
+    .addColumn('role_ids', 'text', (c) => c.notNull())
+    .addColumn('extra', 'text', (c) => c.notNull())
+    .execute();
+  for (const column of ['trustor_id', 'trustee_id', 'redelegated_trust_id']) {
+    await db.schema
+      .createIndex(`identity_trust_${column}`)
+      .on('identity_trust')
+      .column(column)
+      .execute();
+  }
 }

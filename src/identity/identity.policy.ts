@@ -223,6 +223,65 @@ const credentialRules: PolicyDefaults = {
   ),
 };
 
+const ownsUser = 'user_id:%(target.user.id)s';
+const isTrustor = 'user_id:%(target.trust.trustor_user_id)s';
+const isTrustee = 'user_id:%(target.trust.trustee_user_id)s';
+const sharesTrust = `(${admin}) or (role:reader and system_scope:all or ${isTrustor} or ${isTrustee})`;
+
+const delegationRules: PolicyDefaults = {
+  'identity:get_application_credential': rule(
+    `(${adminOrSystemReader}) or rule:owner`,
+    'Show an application credential',
+    globalScopes,
+  ),
+  'identity:list_application_credentials': rule(
+    `(${adminOrSystemReader}) or rule:owner`,
+    'List the application credentials of a user',
+    globalScopes,
+  ),
+  'identity:create_application_credential': rule(
+    'user_id:%(user_id)s',
+    'Make an application credential',
+    ['project'],
+  ),
+  'identity:delete_application_credential': rule(
+    'rule:admin_or_owner',
+    'Delete an application credential',
+    globalScopes,
+  ),
+  'identity:get_access_rule': rule(
+    `(role:reader and system_scope:all) or ${ownsUser}`,
+    'Show an access rule',
+    globalScopes,
+  ),
+  'identity:list_access_rules': rule(
+    `(role:reader and system_scope:all) or ${ownsUser}`,
+    'List the access rules of a user',
+    globalScopes,
+  ),
+  'identity:delete_access_rule': rule(
+    `(role:admin and system_scope:all) or ${ownsUser}`,
+    'Delete an access rule',
+    globalScopes,
+  ),
+  'identity:create_trust': rule(isTrustor, 'Trust another user', ['project']),
+  'identity:list_trusts': adminReads('List all trusts'),
+  'identity:list_trusts_for_trustor': rule(
+    `(${admin}) or (role:reader and system_scope:all or ${isTrustor})`,
+    'List the trusts that a user gave',
+    globalScopes,
+  ),
+  'identity:list_trusts_for_trustee': rule(
+    `(${admin}) or (role:reader and system_scope:all or ${isTrustee})`,
+    'List the trusts that a user was given',
+    globalScopes,
+  ),
+  'identity:get_trust': rule(sharesTrust, 'Show a trust', globalScopes),
+  'identity:list_roles_for_trust': rule(sharesTrust, 'Roles that a trust gives', globalScopes),
+  'identity:get_role_for_trust': rule(sharesTrust, 'A role that a trust gives', globalScopes),
+  'identity:delete_trust': rule(`${admin} or ${isTrustor}`, 'End a trust', globalScopes),
+};
+
 export const identityPolicies: PolicyDefaults = {
   ...baseRules,
   ...tokenRules,
@@ -231,4 +290,5 @@ export const identityPolicies: PolicyDefaults = {
   ...roleRules,
   ...catalogRules,
   ...credentialRules,
+  ...delegationRules,
 };

@@ -17,6 +17,10 @@ export interface IdentityTables {
   identity_service: ServiceRow;
   identity_endpoint: EndpointRow;
   identity_credential: CredentialRow;
+  identity_application_credential: ApplicationCredentialRow;
+  identity_access_rule: AccessRuleRow;
+  identity_application_credential_rule: { credential_id: string; rule_id: string };
+  identity_trust: TrustRow;
   identity_revocation: RevocationRow;
   /** One row. Every write that tokens depend on adds one, so each process knows when its memory is old. */
   identity_generation: { id: number; generation: number };
@@ -122,10 +126,47 @@ export interface CredentialRow {
   extra: string;
 }
 
+export interface ApplicationCredentialRow {
+  id: string;
+  user_id: string;
+  project_id: string;
+  name: string;
+  description: string | null;
+  secret_hash: string;
+  /** Microseconds: clients get back the digits they gave. */
+  expires_at_us: number | null;
+  /** May manage application credentials and trusts itself. */
+  unrestricted: Flag;
+  role_ids: string;
+}
+
+export interface AccessRuleRow {
+  id: string;
+  user_id: string;
+  service: string;
+  method: string;
+  path: string;
+}
+
+export interface TrustRow {
+  id: string;
+  trustor_id: string;
+  trustee_id: string;
+  project_id: string | null;
+  impersonation: Flag;
+  /** Microseconds: clients get back the digits they gave. */
+  expires_at_us: number | null;
+  remaining_uses: number | null;
+  redelegated_trust_id: string | null;
+  redelegation_count: number;
+  role_ids: string;
+  extra: string;
+}
+
 /** Tokens of the subject that were issued before a moment are worthless. */
 export interface RevocationRow {
   id: string;
-  kind: 'token' | 'chain' | 'user' | 'project' | 'domain' | 'trust';
+  kind: 'token' | 'chain' | 'user' | 'project' | 'domain';
   subject: string;
   issued_before: number;
   revoked_at: number;

@@ -70,14 +70,20 @@ export class IdentityMemory {
     for (const listener of this.listeners) listener();
   }
 
-  isRevoked(claims: TokenClaims, domainIds: readonly string[]): boolean {
-    const { userId, scope, auditIds, trustId, issuedAtMs } = claims;
+  isRevoked(
+    claims: TokenClaims,
+    {
+      domainIds,
+      userIds,
+    }: { readonly domainIds: readonly string[]; readonly userIds: readonly string[] },
+  ): boolean {
+    const { userId, scope, auditIds, issuedAtMs } = claims;
     const keys = [
       `token:${auditIds[0]}`,
       `chain:${auditIds.at(-1)}`,
       `user:${userId}`,
       ...('id' in scope ? [`${scope.kind}:${scope.id}`] : []),
-      ...(trustId === null ? [] : [`trust:${trustId}`]),
+      ...userIds.map((id) => `user:${id}`),
       ...domainIds.map((id) => `domain:${id}`),
     ];
     return keys.some((key) => issuedAtMs < (this.#revocations.get(key)?.issuedBeforeMs ?? 0));

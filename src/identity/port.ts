@@ -4,7 +4,8 @@ import type { IdentityWorld } from './identity.world.ts';
 import { ancestorIds } from './project.model.ts';
 import { projectGet, projectGetByName, projectListByIds } from './project.store.ts';
 import { snapshotGet } from './snapshot.ts';
-import { rolesIn, tokenResolve } from './token-state.ts';
+import { tokenResolve } from './token-state.ts';
+import { rolesIn } from './token-subject.ts';
 import { userGet, userListByIds } from './user.store.ts';
 
 export interface ProjectFacts {

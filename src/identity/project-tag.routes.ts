@@ -91,7 +91,7 @@ export const projectTagRoutes: readonly Endpoint<IdentityWorld>[] = [
     },
     async (context, { params: { projectId = '', tag = '' } }) => {
       await projectGet(context, projectId, 'identity:create_project_tag');
-      if (!tagText.Check(tag)) throw invalid(`Invalid input for field/attribute tag: ${tag}.`);
+      if (!tagText.Check(tag)) throw invalid('Invalid input for field/attribute tag.');
       const hasRoom = await context.world.db.write((tx) =>
         projectTagInsert(tx, projectId, { tag, limit: tagsMax }),
       );

@@ -1,7 +1,9 @@
 import { UniqueViolation } from '../kernel/db.ts';
 import { conflict } from '../kernel/errors.ts';
+import { applicationCredentialRemoveOf } from './application-credential.store.ts';
 import type { Tx } from './identity.tables.ts';
 import { listingApply, type Listing } from './listing.ts';
+import { trustRemoveOf } from './trust.store.ts';
 import { projectOf, projectRowOf, type Project } from './project.model.ts';
 
 export async function projectGet(tx: Tx, id: string): Promise<Project | null> {
@@ -111,6 +113,8 @@ export async function projectUpdate(tx: Tx, project: Project): Promise<void> {
 export async function projectRemove(tx: Tx, id: string): Promise<void> {
   await tx.deleteFrom('identity_assignment').where('target_id', '=', id).execute();
   await tx.deleteFrom('identity_credential').where('project_id', '=', id).execute();
+  await applicationCredentialRemoveOf(tx, 'project_id', id);
+  await trustRemoveOf(tx, 'project_id', id);
   await tx
     .updateTable('identity_user')
     .set({ default_project_id: null })

@@ -71,10 +71,7 @@ function linksOf(context: IdentityContext, assignment: RoleAssignment) {
   const actor = viaGroupId === undefined ? `/${actorKind}s/${actorId}` : `/groups/${viaGroupId}`;
   const grant = `${target}${actor}/roles/${viaRoleId ?? assignment.roleId}`;
   return {
-    assignment: linkTo(
-      context,
-      isInherited ? `/OS-INHERIT${grant}/inherited_to_projects` : grant,
-    ),
+    assignment: linkTo(context, isInherited ? `/OS-INHERIT${grant}/inherited_to_projects` : grant),
     ...(viaGroupId !== undefined && {
       membership: linkTo(context, `/groups/${viaGroupId}/users/${actorId}`),
     }),

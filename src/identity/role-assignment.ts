@@ -156,8 +156,7 @@ async function effectiveList(
   wanted: Wanted & { readonly project: Project | null },
 ): Promise<RoleAssignment[]> {
   const { userId, roleId } = wanted;
-  const given =
-    userId === null ? await assignmentList(tx) : await assignmentListOfUser(tx, userId);
+  const given = userId === null ? await assignmentList(tx) : await assignmentListOfUser(tx, userId);
   const found: RoleAssignment[] = [];
   for (const assignment of given) {
     const { isInherited } = wanted;
@@ -185,7 +184,11 @@ async function targetsExpand(
   const { targetKind, targetId } = assignment;
   // Nothing flows to the project asked for, nor below it, from a place that is neither above nor among them.
   const { project, scope } = wanted;
-  if (project !== null && scope?.has(targetId) !== true && !ancestorIds(project).includes(targetId)) {
+  if (
+    project !== null &&
+    scope?.has(targetId) !== true &&
+    !ancestorIds(project).includes(targetId)
+  ) {
     return [];
   }
   const top = await projectGet(tx, targetId);
@@ -212,17 +215,16 @@ async function actorsExpand(
   return memberIds.map((actorId) => ({ ...assignment, actorKind: 'user', actorId, viaGroupId }));
 }
 
-function rolesExpandWithPrior(
-  { implied }: Snapshot,
-  assignment: RoleAssignment,
-): RoleAssignment[] {
+function rolesExpandWithPrior({ implied }: Snapshot, assignment: RoleAssignment): RoleAssignment[] {
   const found = new Map<string, RoleAssignment>();
   const open: RoleAssignment[] = [assignment];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     if (found.has(next.roleId)) continue;
     found.set(next.roleId, next);
     const viaRoleId = next.roleId;
-    open.push(...(implied.get(viaRoleId) ?? []).map((roleId) => ({ ...assignment, roleId, viaRoleId })));
+    open.push(
+      ...(implied.get(viaRoleId) ?? []).map((roleId) => ({ ...assignment, roleId, viaRoleId })),
+    );
   }
   return [...found.values()];
 }
@@ -232,11 +234,15 @@ async function ofDomain(
   found: readonly RoleAssignment[],
   domainId: string,
 ): Promise<RoleAssignment[]> {
-  const ids = found.filter(({ targetKind }) => targetKind === 'project').map(({ targetId }) => targetId);
+  const ids = found
+    .filter(({ targetKind }) => targetKind === 'project')
+    .map(({ targetId }) => targetId);
   const projects = await world.db.read((tx) => projectListByIds(tx, [...new Set(ids)]));
   const inside = new Set([domainId]);
   for (const project of projects) if (project.domainId === domainId) inside.add(project.id);
-  return found.filter(({ targetKind, targetId }) => targetKind !== 'system' && inside.has(targetId));
+  return found.filter(
+    ({ targetKind, targetId }) => targetKind !== 'system' && inside.has(targetId),
+  );
 }
 
 export interface Names {

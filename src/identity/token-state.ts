@@ -1,18 +1,13 @@
 import { isoMicroseconds } from '../kernel/clock.ts';
 import type { Actor, ActorScope } from '../kernel/policy.ts';
-import { systemTarget, type RoleTarget } from './assignment.model.ts';
-import { assignmentRoleIds } from './assignment.store.ts';
 import { catalogJson } from './catalog.ts';
-import type { Tx } from './identity.tables.ts';
 import type { IdentityWorld } from './identity.world.ts';
-import { ancestorIds, type Project } from './project.model.ts';
-import { projectGet } from './project.store.ts';
+import type { Project } from './project.model.ts';
 import type { Snapshot } from './snapshot.model.ts';
-import { rolesExpand, snapshotGet } from './snapshot.ts';
+import { snapshotGet } from './snapshot.ts';
 import { tokenDecode } from './token.codec.ts';
-import type { TokenClaims, TokenRole, TokenScope, TokenState } from './token.model.ts';
-import type { UserAccount } from './user.model.ts';
-import { userGet } from './user.store.ts';
+import type { TokenClaims, TokenScope, TokenState } from './token.model.ts';
+import { tokenSubjectRead, type TokenSubject } from './token-subject.ts';
 
 /**
  * What a token is worth now; null for one that is expired, revoked, or not ours. The database is read only when the
@@ -39,103 +34,41 @@ export async function tokenResolve(
   return state;
 }
 
-/** Null where the user, the scope or every role in it is gone, or the token was revoked. */
+/** Null where the token is worth nothing, or was revoked. */
 export async function tokenStateRead(
   world: IdentityWorld,
   claims: TokenClaims,
 ): Promise<TokenState | null> {
-  const { generation } = world.memory;
+  const { db, memory, clock } = world;
+  const { generation } = memory;
   const snapshot = await snapshotGet(world);
-  const found = await world.db.read((tx) => subjectRead(tx, claims, snapshot));
-  if (found === null) return null;
-  const { user, project, target } = found;
+  const facts = { snapshot, nowMs: clock.now() };
+  const subject = await db.read((tx) => tokenSubjectRead(tx, claims, facts));
+  if (subject === null) return null;
+  const { user, project, target, roles, trust, credential } = subject;
   const domainIds = [user.domainId, ...(project?.domainId == null ? [] : [project.domainId])];
-  if (world.memory.isRevoked(claims, domainIds)) return null;
-  const roles = rolesIn(snapshot, found.roleIds);
-  if (target !== null && roles.length === 0) return null;
-  const parts = { claims, user, project, roles, snapshot };
+  const userIds = [user.id, ...(trust === null ? [] : [trust.trustorId])];
+  if (memory.isRevoked(claims, { domainIds, userIds })) return null;
   return {
     generation,
     claims,
     roles,
-    projectDomainId: project?.domainId ?? null,
-    actor: actorOf(parts),
+    accessRules: credential?.accessRules ?? [],
+    actor: actorOf(claims, subject),
     json: {
-      head: tokenHead(parts),
+      head: tokenHead(claims, subject, snapshot),
       catalog:
         target === null
           ? null
-          : catalogJson(snapshot, { projectId: project?.id ?? null, userId: user.id }),
+          : catalogJson(snapshot, {
+              projectId: project?.id ?? null,
+              userId: trust?.trustorId ?? user.id,
+            }),
     },
   };
 }
 
-interface Subject {
-  readonly user: UserAccount;
-  readonly project: Project | null;
-  /** Null for an unscoped token. */
-  readonly target: RoleTarget | null;
-  readonly roleIds: readonly string[];
-}
-
-async function subjectRead(
-  tx: Tx,
-  claims: TokenClaims,
-  snapshot: Snapshot,
-): Promise<Subject | null> {
-  const user = await userGet(tx, claims.userId);
-  if (user?.isEnabled !== true) return null;
-  if (snapshot.domains.get(user.domainId)?.isEnabled !== true) return null;
-  const scope = await scopeRead(tx, claims.scope, snapshot);
-  if (scope === null) return null;
-  const roleIds = scope.target === null ? [] : await assignmentRoleIds(tx, user.id, scope.target);
-  return { user, ...scope, roleIds };
-}
-
-/** Null: there is no such scope, or it is disabled. */
-export async function scopeRead(
-  tx: Tx,
-  scope: TokenScope,
-  { domains }: Snapshot,
-): Promise<{ readonly project: Project | null; readonly target: RoleTarget | null } | null> {
-  switch (scope.kind) {
-    case 'unscoped':
-      return { project: null, target: null };
-    case 'system':
-      return { project: null, target: { ...systemTarget, ancestorIds: [] } };
-    case 'domain':
-      if (domains.get(scope.id)?.isEnabled !== true) return null;
-      return { project: null, target: { kind: 'domain', id: scope.id, ancestorIds: [] } };
-    case 'project': {
-      const project = await projectGet(tx, scope.id);
-      if (project?.isEnabled !== true) return null;
-      if (domains.get(project.domainId ?? project.id)?.isEnabled !== true) return null;
-      return {
-        project,
-        target: { kind: 'project', id: project.id, ancestorIds: ancestorIds(project) },
-      };
-    }
-  }
-}
-
-/** With all that they imply; the roles of a domain itself only count for what they imply. */
-export function rolesIn(snapshot: Snapshot, roleIds: readonly string[]): TokenRole[] {
-  return [...rolesExpand(snapshot, roleIds)]
-    .flatMap((id) => snapshot.roles.get(id) ?? [])
-    .filter(({ domain_id }) => domain_id === null)
-    .map(({ id, name }) => ({ id, name }))
-    .toSorted((a, b) => a.name.localeCompare(b.name));
-}
-
-interface TokenParts {
-  readonly claims: TokenClaims;
-  readonly user: UserAccount;
-  readonly project: Project | null;
-  readonly roles: readonly TokenRole[];
-  readonly snapshot: Snapshot;
-}
-
-function actorOf({ claims, user, project, roles }: TokenParts): Actor {
+function actorOf(claims: TokenClaims, { user, project, roles }: TokenSubject): Actor {
   return {
     userId: user.id,
     userName: user.name,
@@ -159,11 +92,12 @@ function actorScope(scope: TokenScope, project: Project | null): ActorScope {
 }
 
 /** The token as the API shows it, without the brackets that close it. */
-function tokenHead({ claims, user, project, roles, snapshot }: TokenParts): string {
+function tokenHead(claims: TokenClaims, subject: TokenSubject, snapshot: Snapshot): string {
   const domain = (id: string): { id: string; name: string } => ({
     id,
     name: snapshot.domains.get(id)?.name ?? id,
   });
+  const { user, project, roles } = subject;
   const { scope } = claims;
   const { passwordExpiresAtMs } = user;
   const token = {
@@ -189,8 +123,30 @@ function tokenHead({ claims, user, project, roles, snapshot }: TokenParts): stri
     ...(scope.kind === 'domain' && { domain: domain(scope.id) }),
     ...(scope.kind === 'system' && { system: { all: true } }),
     ...(scope.kind !== 'unscoped' && { roles }),
+    ...delegationHead(subject),
   };
   return `{"token":${JSON.stringify(token).slice(0, -1)}`;
+}
+
+function delegationHead({ trust, credential }: TokenSubject): object {
+  return {
+    ...(trust !== null && {
+      'OS-TRUST:trust': {
+        id: trust.id,
+        trustor_user: { id: trust.trustorId },
+        trustee_user: { id: trust.trusteeId },
+        impersonation: trust.isImpersonating,
+      },
+    }),
+    ...(credential !== null && {
+      application_credential: {
+        id: credential.id,
+        name: credential.name,
+        restricted: !credential.isUnrestricted,
+        ...(credential.accessRules.length > 0 && { access_rules: credential.accessRules }),
+      },
+    }),
+  };
 }
 
 export const tokenJson = ({ json }: TokenState, withCatalog: boolean): string =>

@@ -1,4 +1,5 @@
 import type { Actor } from '../kernel/policy.ts';
+import type { AccessRule } from './application-credential.model.ts';
 
 /** The position of a method is its bit in the token: append only. */
 export const authMethods = [
@@ -41,7 +42,8 @@ export interface TokenState {
   readonly claims: TokenClaims;
   readonly actor: Actor;
   readonly roles: readonly TokenRole[];
-  readonly projectDomainId: string | null;
+  /** What an application credential bounds its tokens to; empty: nothing but the roles. */
+  readonly accessRules: readonly AccessRule[];
   /** The answer to a validation: what stands before the catalog, and the catalog, which many tokens share. */
   readonly json: { readonly head: string; readonly catalog: string | null };
 }

@@ -31,6 +31,7 @@ function subjectOf(
   const allowExpired = query.get('allow_expired');
   return {
     text: typeof text === 'string' ? text : null,
+    mindsAccessRules: Number(headers['openstack-identity-access-rules'] ?? 0) >= 1,
     graceMs: allowExpired !== null && truthOf(allowExpired) ? world.settings.allowExpiredMs : 0,
   };
 }

@@ -26,10 +26,6 @@ const AuthUser = Type.Object({
   domain: Type.Optional(IdOrName),
 });
 
-export const PasswordIdentity = Type.Object({
-  user: Type.Intersect([AuthUser, Type.Object({ password: Type.String() })]),
-});
-
 export const AuthBody = Type.Object({
   auth: Type.Object({
     identity: Type.Object({
@@ -42,6 +38,14 @@ export const AuthBody = Type.Object({
         }),
       ),
       token: Type.Optional(Type.Object({ id: Type.String() })),
+      application_credential: Type.Optional(
+        Type.Object({
+          id: Type.Optional(Type.String()),
+          name: Type.Optional(Type.String()),
+          secret: Type.String(),
+          user: Type.Optional(AuthUser),
+        }),
+      ),
     }),
     // Some clients say "unscoped", older ones {"unscoped": {}}.
     scope: Type.Optional(Type.Union([Type.String(), ScopeBody])),

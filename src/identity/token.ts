@@ -32,18 +32,22 @@ export const auditIdMake = ({ ids }: IdentityWorld): string => ids.secret(16).to
 export interface Subject {
   readonly text: string | null;
   readonly graceMs: number;
+  /** The caller says that it holds tokens to their access rules. */
+  readonly mindsAccessRules: boolean;
 }
 
 /** The token a request is about (X-Subject-Token), for whoever may see it. */
 export async function subjectTokenGet(
   context: IdentityContext,
   rule: string,
-  { text, graceMs }: Subject,
+  { text, graceMs, mindsAccessRules }: Subject,
 ): Promise<TokenState> {
   const state = text === null ? null : await tokenResolve(context.world, text, graceMs);
-  if (state === null) throw notFound('Could not find token: Failed to validate token.');
+  const isBounded = state !== null && state.accessRules.length > 0;
+  if (state === null || (isBounded && !mindsAccessRules))
+    throw notFound('Could not find token: Failed to validate token.');
   context.authorize(rule, {
-    'target.token.user_id': state.claims.userId,
+    'target.token.user_id': state.actor.userId,
     'target.token.user.domain.id': state.actor.userDomainId,
   });
   return state;
@@ -54,7 +58,11 @@ export async function subjectTokenRevoke(
   text: string | null,
 ): Promise<void> {
   const { world } = context;
-  const { claims } = await subjectTokenGet(context, 'identity:revoke_token', { text, graceMs: 0 });
+  const { claims } = await subjectTokenGet(context, 'identity:revoke_token', {
+    text,
+    graceMs: 0,
+    mindsAccessRules: true,
+  });
   const [auditId = ''] = claims.auditIds;
   await directoryWrite(world, (tx) =>
     revocationInsert(tx, world, { kind: 'token', subject: auditId }),

@@ -1,7 +1,9 @@
 import { UniqueViolation } from '../kernel/db.ts';
 import { conflict } from '../kernel/errors.ts';
+import { applicationCredentialRemoveOf } from './application-credential.store.ts';
 import type { UserRow, Tx } from './identity.tables.ts';
 import { listingApply, type Listing } from './listing.ts';
+import { trustRemoveOf } from './trust.store.ts';
 import { userOf, userRowOf, type User, type UserAccount } from './user.model.ts';
 
 interface AccountRow extends UserRow {
@@ -108,6 +110,9 @@ export async function userRemove(tx: Tx, id: string): Promise<void> {
     .execute();
   await tx.deleteFrom('identity_membership').where('user_id', '=', id).execute();
   await tx.deleteFrom('identity_credential').where('user_id', '=', id).execute();
+  await applicationCredentialRemoveOf(tx, 'user_id', id);
+  await trustRemoveOf(tx, 'trustor_id', id);
+  await trustRemoveOf(tx, 'trustee_id', id);
   await tx.deleteFrom('identity_user').where('id', '=', id).execute();
 }
 

@@ -1,0 +1,139 @@
+import type { ApplicationCredential } from './application-credential.model.ts';
+import { applicationCredentialGet } from './application-credential.store.ts';
+import { systemTarget, type RoleTarget } from './assignment.model.ts';
+import { assignmentRoleIds } from './assignment.store.ts';
+import type { Tx } from './identity.tables.ts';
+import { ancestorIds, type Project } from './project.model.ts';
+import { projectGet } from './project.store.ts';
+import type { Snapshot } from './snapshot.model.ts';
+import { rolesExpand } from './snapshot.ts';
+import type { TokenClaims, TokenRole, TokenScope } from './token.model.ts';
+import { isTrustAlive, type Trust } from './trust.model.ts';
+import { trustGet } from './trust.store.ts';
+import type { UserAccount } from './user.model.ts';
+import { userGet } from './user.store.ts';
+
+/** Whom a token speaks for, and with which roles, as the directory has it. */
+export interface TokenSubject {
+  /** The trustor where a trust impersonates. */
+  readonly user: UserAccount;
+  readonly project: Project | null;
+  /** Null for an unscoped token. */
+  readonly target: RoleTarget | null;
+  readonly roles: readonly TokenRole[];
+  readonly trust: Trust | null;
+  readonly credential: ApplicationCredential | null;
+}
+
+/** Null where the user, the scope, what was lent, or every role in it is gone. */
+export async function tokenSubjectRead(
+  tx: Tx,
+  claims: TokenClaims,
+  { snapshot, nowMs }: { readonly snapshot: Snapshot; readonly nowMs: number },
+): Promise<TokenSubject | null> {
+  const bearer = await userRead(tx, claims.userId, snapshot);
+  if (bearer === null) return null;
+  const scope = await scopeRead(tx, claims.scope, snapshot);
+  if (scope === null) return null;
+  const base = { ...scope, user: bearer, trust: null, credential: null };
+  const { target } = scope;
+  if (target === null) return claims.trustId === null ? { ...base, roles: [] } : null;
+
+  if (claims.trustId !== null) {
+    const lent = await trustRead(tx, claims, { snapshot, nowMs, target });
+    if (lent === null) return null;
+    const { trust, trustor, roles } = lent;
+    return { ...base, user: trust.isImpersonating ? trustor : bearer, trust, roles };
+  }
+  const held = await assignmentRoleIds(tx, bearer.id, target);
+  if (claims.applicationCredentialId !== null) {
+    const credential = await applicationCredentialGet(tx, claims.applicationCredentialId);
+    if (credential === null || credential.projectId !== target.id) return null;
+    if (credential.userId !== bearer.id) return null;
+    const { expiresAtUs } = credential;
+    if (expiresAtUs !== null && expiresAtUs <= nowMs * 1000) return null;
+    const all = rolesExpand(snapshot, held);
+    const roles = rolesIn(
+      snapshot,
+      credential.roleIds.filter((id) => all.has(id)),
+    );
+    return roles.length === 0 ? null : { ...base, credential, roles };
+  }
+  const roles = rolesIn(snapshot, held);
+  return roles.length === 0 ? null : { ...base, roles };
+}
+
+async function userRead(tx: Tx, id: string, { domains }: Snapshot): Promise<UserAccount | null> {
+  const user = await userGet(tx, id);
+  if (user?.isEnabled !== true) return null;
+  return domains.get(user.domainId)?.isEnabled === true ? user : null;
+}
+
+/** A trust is worth what its trustor still holds: one role lost, and it gives nothing. */
+async function trustRead(
+  tx: Tx,
+  { trustId, userId }: TokenClaims,
+  {
+    snapshot,
+    nowMs,
+    target,
+  }: { readonly snapshot: Snapshot; readonly nowMs: number; readonly target: RoleTarget },
+): Promise<{ trust: Trust; trustor: UserAccount; roles: TokenRole[] } | null> {
+  const trust = trustId === null ? null : await trustGet(tx, trustId);
+  if (trust === null || !isTrustAlive(trust, nowMs)) return null;
+  if (trust.trusteeId !== userId || trust.projectId !== target.id) return null;
+  const trustor = await userRead(tx, trust.trustorId, snapshot);
+  if (trustor === null) return null;
+  const giver = await originRead(tx, trust, snapshot);
+  if (giver === null) return null;
+  const held = rolesExpand(snapshot, await assignmentRoleIds(tx, giver.id, target));
+  if (!trust.roleIds.every((id) => held.has(id))) return null;
+  const roles = rolesIn(snapshot, trust.roleIds);
+  return roles.length === 0 ? null : { trust, trustor, roles };
+}
+
+/** The first trustor of a chain: the roles are his. Everybody on the way must still be there. */
+async function originRead(tx: Tx, trust: Trust, snapshot: Snapshot): Promise<UserAccount | null> {
+  let at: Trust = trust;
+  while (at.redelegatedTrustId !== null) {
+    const above = await trustGet(tx, at.redelegatedTrustId);
+    if (above === null || (await userRead(tx, above.trusteeId, snapshot)) === null) return null;
+    at = above;
+  }
+  return await userRead(tx, at.trustorId, snapshot);
+}
+
+/** Null: there is no such scope, or it is disabled. */
+async function scopeRead(
+  tx: Tx,
+  scope: TokenScope,
+  { domains }: Snapshot,
+): Promise<{ readonly project: Project | null; readonly target: RoleTarget | null } | null> {
+  switch (scope.kind) {
+    case 'unscoped':
+      return { project: null, target: null };
+    case 'system':
+      return { project: null, target: { ...systemTarget, ancestorIds: [] } };
+    case 'domain':
+      if (domains.get(scope.id)?.isEnabled !== true) return null;
+      return { project: null, target: { kind: 'domain', id: scope.id, ancestorIds: [] } };
+    case 'project': {
+      const project = await projectGet(tx, scope.id);
+      if (project?.isEnabled !== true) return null;
+      if (domains.get(project.domainId ?? project.id)?.isEnabled !== true) return null;
+      return {
+        project,
+        target: { kind: 'project', id: project.id, ancestorIds: ancestorIds(project) },
+      };
+    }
+  }
+}
+
+/** With all that they imply; the roles of a domain itself only count for what they imply. */
+export function rolesIn(snapshot: Snapshot, roleIds: readonly string[]): TokenRole[] {
+  return [...rolesExpand(snapshot, roleIds)]
+    .flatMap((id) => snapshot.roles.get(id) ?? [])
+    .filter(({ domain_id }) => domain_id === null)
+    .map(({ id, name }) => ({ id, name }))
+    .toSorted((a, b) => a.name.localeCompare(b.name));
+}
