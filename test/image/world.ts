@@ -11,6 +11,7 @@ import type { ImageWorld } from '../../src/image/image.world.ts';
 import type { Api } from '../../src/kernel/http/api.ts';
 import { fileStore } from '../../src/image/stores/file-store.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import type { Engine } from '../../src/kernel/db.ts';
 import { randomIds } from '../../src/kernel/ids.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 import { Policy } from '../../src/kernel/policy.ts';
@@ -42,9 +43,12 @@ export async function until(condition: () => Promise<boolean> | boolean): Promis
 }
 
 /** The service over a database in memory and files in a directory of its own. */
-export async function imageHouse(overrides: Partial<ImageWorld> = {}): Promise<ImageHouse> {
+export async function imageHouse(
+  overrides: Partial<ImageWorld> = {},
+  engineOpen: () => Engine = () => sqliteOpen(':memory:'),
+): Promise<ImageHouse> {
   const directory = mkdtempSync(join(tmpdir(), 'welkin-image-'));
-  const engine = sqliteOpen(':memory:');
+  const engine = engineOpen();
   await engine.migrate('image', imageMigrations);
   const world: ImageWorld = {
     db: engine.db<ImageTables>(),
@@ -83,8 +87,11 @@ export interface ImageServer extends TestServer {
 
 export const octets = { 'Content-Type': 'application/octet-stream' };
 
-export async function imageServe(overrides: Partial<ImageWorld> = {}): Promise<ImageServer> {
-  const house = await imageHouse(overrides);
+export async function imageServe(
+  overrides: Partial<ImageWorld> = {},
+  engineOpen?: () => Engine,
+): Promise<ImageServer> {
+  const house = await imageHouse(overrides, engineOpen);
   const server = await apiServe(
     [imageApi(house.world) as unknown as Api<never>],
     imagePolicy,
