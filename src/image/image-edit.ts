@@ -43,10 +43,6 @@ export function valueCheck(name: string, value: unknown): void {
   } else if (name === '' || name.length > 255) {
     throw invalid('Custom property should not be greater than 255 characters.');
   }
-  // PostgreSQL has no text with a zero byte in it.
-  if (JSON.stringify([name, value]).includes('\\u0000')) {
-    throw invalid(`The value of ${JSON.stringify(name)} contains a null character.`);
-  }
 }
 
 export function formatChangeCheck(image: Image, name: string): void {

@@ -102,6 +102,18 @@ for (const [body, status] of [
   });
 }
 
+test('a null character is refused wherever it stands', async () => {
+  await using server = await imageServe();
+  const id = await server.create();
+  for (const path of ['/image/v2/images/%00', `/image/v2/images/${id}/tags/%00`]) {
+    assert.equal((await server.call('PUT', path)).status, 400);
+  }
+  assert.equal((await server.call('GET', '/image/v2/images?name=%00')).status, 400);
+  const headers = { 'Content-Type': 'application/json' };
+  const body = String.raw`{"a\u0000b": "c"}`;
+  assert.equal((await server.call('POST', '/image/v2/images', { body, headers })).status, 400);
+});
+
 test('an administrator may publish, and create for another project', async () => {
   await using server = await imageServe();
   const id = await server.create({ visibility: 'public', owner: 'c'.repeat(32) }, 'admin');

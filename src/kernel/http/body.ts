@@ -43,6 +43,10 @@ export function jsonParse(bytes: Buffer): unknown {
   try {
     return JSON.parse(text, (key, value: unknown) => {
       if (key === '__proto__') throw new SyntaxError('the key __proto__ is not allowed');
+      // PostgreSQL has no text with a null character in it, and nobody means one.
+      if (key.includes('\0') || (typeof value === 'string' && value.includes('\0'))) {
+        throw new SyntaxError('null characters are not allowed');
+      }
       return value;
     });
   } catch (cause) {

@@ -141,6 +141,7 @@ async function replyFor(
 ): Promise<Reply> {
   const { request, mounted, path, query } = exchange;
   const { microversions } = mounted.api;
+  if (request.url?.includes('%00') === true) throw invalid('The URL contains a null character.');
   if (microversions?.applies(path) === true) {
     exchange.version = versionNegotiate(request.headers, microversions);
   }
