@@ -154,7 +154,7 @@ async function stepRun(
 function argvOf(step: Step, tap: string): readonly [string, ...string[]] {
   if (step.counts === 'exit') return [step.argv[0] ?? '', ...step.argv.slice(1)];
   if (step.counts === 'line') return [process.execPath, ...step.argv];
-  return [
+  const test = [
     process.execPath,
     '--test',
     '--test-reporter=spec',
@@ -162,7 +162,8 @@ function argvOf(step: Step, tap: string): readonly [string, ...string[]] {
     '--test-reporter=tap',
     `--test-reporter-destination=${tap}`,
     ...step.argv,
-  ];
+  ] as const;
+  return step.within === undefined ? test : [step.within, ...test];
 }
 
 function tallyOf(step: Step, code: number | null, output: string, tap: string): Tally | null {

@@ -6,6 +6,8 @@ export interface Step {
   readonly argv: readonly string[];
   /** `node`: a run of node:test. `line`: prints its own sum last. `exit`: one test, passed when it ends with 0. */
   readonly counts: 'node' | 'line' | 'exit';
+  /** A program that runs the step in surroundings of its own. */
+  readonly within?: string;
 }
 
 export interface Suite {
@@ -18,6 +20,9 @@ export interface Suite {
   readonly limitMin: number;
   readonly steps: () => readonly Step[];
 }
+
+/** Where tests look for the image of a small Linux guest. */
+const tinyImagePath = '.state/tiny.qcow2';
 
 const nodeTests = (name: string, pattern: string): readonly Step[] => {
   const files = globSync(pattern).toSorted();
@@ -70,7 +75,25 @@ export const suites: readonly Suite[] = [
     cloud: false,
     needsRoot: true,
     limitMin: 30,
-    steps: () => nodeTests('dataplane', 'test/dataplane/**/*.test.ts'),
+    steps: () => [
+      {
+        name: 'guest image',
+        counts: 'exit',
+        argv: [
+          process.execPath,
+          'src/main.ts',
+          'image',
+          'build',
+          'tiny',
+          '--output',
+          tinyImagePath,
+        ],
+      },
+      ...nodeTests('dataplane', 'test/dataplane/**/*.test.ts').map((step) => ({
+        ...step,
+        within: 'test/dataplane/in-namespaces',
+      })),
+    ],
   },
   {
     name: 'contract',

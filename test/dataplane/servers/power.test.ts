@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Failure } from '../../../src/kernel/errors.ts';
 import { labOpen } from './lab.ts';
 
 test('a server starts from its image and its console is read', async (t) => {
@@ -94,4 +95,13 @@ test('a guest that switches itself off is reported and stays off until a new inc
   assert.equal((await lab.carryOut()).power, 'stopped');
   const again = await lab.carryOut({ run: { incarnation: 2 } });
   assert.deepEqual([again.power, again.incarnation, again.ended], ['running', 2, null]);
+});
+
+test('a guest without an agent inside takes no password', async (t) => {
+  const lab = await labOpen(t);
+  const { id } = await lab.carryOut();
+  await assert.rejects(
+    lab.agent.serverPasswordSet(id, 'root', 'secret'),
+    (error) => error instanceof Failure && error.kind === 'conflict',
+  );
 });
