@@ -128,7 +128,9 @@ test('a reader creates nothing and changes nothing, but sees', async () => {
     server.call(method, path, { body, as: 'reader', ...(headers && { headers }) });
   assert.equal((await call('POST', '/image/v2/images', {})).status, 403);
   assert.equal((await call('GET', `/image/v2/images/${id}`)).status, 200);
-  assert.equal((await call('PATCH', `/image/v2/images/${id}`, [], v21)).status, 403);
+  const rename = [{ op: 'replace', path: '/name', value: 'x' }];
+  assert.equal((await call('PATCH', `/image/v2/images/${id}`, rename, v21)).status, 403);
+  assert.equal((await call('PATCH', `/image/v2/images/${id}`, [], v21)).status, 200);
   assert.equal((await call('DELETE', `/image/v2/images/${id}`)).status, 403);
 });
 
