@@ -9,7 +9,14 @@ import { keypairRoutes } from './keypair.routes.ts';
 import { quotaRoutes } from './quota.routes.ts';
 import { serverGroupRoutes } from './server-group.routes.ts';
 import { serviceRoutes } from './service.routes.ts';
+import { instanceActionRoutes } from './instance-action.routes.ts';
+import { migrationRoutes } from './migration.routes.ts';
+import { serverDiskRoutes } from './server-disk.routes.ts';
+import { serverEditRoutes } from './server-edit.routes.ts';
+import { serverMetadataRoutes, serverTagRoutes } from './server-metadata.routes.ts';
+import { serverAddressRoutes, serverNicRoutes } from './server-network.routes.ts';
 import { serverGuestRoutes } from './server-guest.routes.ts';
+import { serverPowerRoutes } from './server-power.routes.ts';
 import { serverRoutes } from './server.routes.ts';
 
 /** Nova's API below `/compute/v2.1`. */
@@ -34,7 +41,16 @@ export const computeApi = (world: ComputeWorld): Api<ComputeWorld> => ({
     ...serverGroupRoutes,
     ...serviceRoutes,
     ...serverRoutes,
+    ...serverPowerRoutes,
     ...serverGuestRoutes,
+    ...serverDiskRoutes,
+    ...serverEditRoutes,
+    ...serverMetadataRoutes,
+    ...serverTagRoutes,
+    ...serverAddressRoutes,
+    ...serverNicRoutes,
+    ...instanceActionRoutes,
+    ...migrationRoutes,
   ],
   failureReply({ kind, message }, { isBug }) {
     const [name, code] = isBug ? (['computeFault', 500] as const) : faults[kind];

@@ -33,6 +33,9 @@ export interface Placing {
   readonly now: number;
 }
 
+/** What other processes claim and administrators change is seen after so long; a choice is exact at any age. */
+const pictureMaxMs = 5_000;
+
 /**
  * Chooses a host and claims it, in one transaction. Null only when the database itself shows no host that fits: a
  * picture that is too old is corrected first.
@@ -42,11 +45,18 @@ export async function serverPlace(tx: CellTx, placing: Placing): Promise<string 
   const refused = new Set(wanted.notHosts);
   const { vcpus, ramMib, diskGib } = wanted;
   const amounts = { vcpus, ramMib, diskGib };
-  for (let isFresh = false; ;) {
+  const load = async (): Promise<void> =>
+    inventory.load(
+      (await hostSelect(tx)).map((row) => pictureOf(row, defaultZone)),
+      now,
+    );
+  let isFresh = inventory.loadedAt === null || now - inventory.loadedAt > pictureMaxMs;
+  if (isFresh) await load();
+  for (;;) {
     const host = inventory.choose({ ...wanted, notHosts: refused });
     if (host === null) {
       if (isFresh) return null;
-      inventory.load((await hostSelect(tx)).map((row) => pictureOf(row, defaultZone)));
+      await load();
       isFresh = true;
       continue;
     }

@@ -1,4 +1,5 @@
 import type { AgentError, ServerActual } from '../agent/api.ts';
+import type { MirrorChange } from '../cluster/agent-mirror.ts';
 import type { Host } from '../cluster/port.ts';
 import { flag } from '../kernel/db.ts';
 import { Failure, unavailable } from '../kernel/errors.ts';
@@ -91,38 +92,54 @@ export async function serverPut(world: ComputeWorld, id: string): Promise<Put | 
   }
 }
 
-/** A report that was lost must not leave a task waiting for ever. */
-const askAgainMs = 5_000;
-
 async function actualWait(
-  { world, clock, signal, input: { serverId } }: ServerAct,
+  act: ServerAct,
   host: Host,
   generation: number,
   first: ServerActual,
 ): Promise<ServerActual> {
-  let actual: ServerActual | null = first;
-  while (actual === null || actual.generation < generation) {
+  const { serverId } = act.input;
+  const isDone = (actual: ServerActual | null): actual is ServerActual =>
+    actual !== null && actual.generation >= generation;
+  if (isDone(first)) return first;
+  return reportWait(act, host, {
+    isAbout: (change) => change.kind === 'server' && change.id === serverId,
+    seen: () => act.world.mirror.host(host.name)?.servers.get(serverId) ?? null,
+    ask: () => host.agent.serverGet(serverId),
+    isDone,
+  });
+}
+
+/** A report that was lost must not leave a task waiting for ever. */
+const askAgainMs = 5_000;
+
+/** Waits until what the agent reports of one thing is what is waited for. */
+export async function reportWait<T, Done extends T>(
+  { world, clock, signal }: Pick<ServerAct, 'world' | 'clock' | 'signal'>,
+  host: Host,
+  thing: {
+    readonly isAbout: (change: MirrorChange) => boolean;
+    readonly seen: () => T;
+    readonly ask: () => Promise<T>;
+    readonly isDone: (value: T) => value is Done;
+  },
+): Promise<Done> {
+  for (;;) {
     const reported = new AbortController();
     const end = world.mirror.onChange((change) => {
-      if (change.host !== host.name) return;
-      if (change.kind === 'host' || (change.kind === 'server' && change.id === serverId)) {
-        reported.abort();
-      }
+      const isOurs = change.host === host.name && (change.kind === 'host' || thing.isAbout(change));
+      if (isOurs) reported.abort();
     });
     try {
-      actual = reportOf(world, host, serverId);
-      if (actual !== null && actual.generation >= generation) break;
+      const seen = thing.seen();
+      if (thing.isDone(seen)) return seen;
       await clock.sleep(askAgainMs, AbortSignal.any([reported.signal, signal]));
       if (signal.aborted) throw unavailable('The operation was interrupted.');
-      actual = reported.signal.aborted
-        ? reportOf(world, host, serverId)
-        : await host.agent.serverGet(serverId);
+      if (reported.signal.aborted) continue;
+      const asked = await thing.ask();
+      if (thing.isDone(asked)) return asked;
     } finally {
       end();
     }
   }
-  return actual;
 }
-
-const reportOf = (world: ComputeWorld, host: Host, serverId: string): ServerActual | null =>
-  world.mirror.host(host.name)?.servers.get(serverId) ?? null;

@@ -300,5 +300,5 @@ export async function groupWanted(
 const letters = 'abcdefghjkmnpqrstuvwxyzABCDEFGHJKMNPQRSTUVWXYZ23456789';
 
 /** Twelve letters without look-alikes. 54 of 256: the bias is below what a password of this length notices. */
-const passwordNew = ({ ids }: Context<ComputeWorld>): string =>
+export const passwordNew = ({ ids }: Context<ComputeWorld>): string =>
   [...ids.secret(12)].map((byte) => letters[byte % letters.length]).join('');

@@ -1,4 +1,5 @@
 import type { Selectable } from 'kysely';
+import { conflict } from '../kernel/errors.ts';
 import type { ServerTable } from './compute.tables.ts';
 
 export type ServerRow = Selectable<ServerTable>;
@@ -145,4 +146,9 @@ export function hostnameOf(name: string, id: string): string {
     .slice(0, 63)
     .replace(/-+$/, '');
   return plain === '' ? `server-${id}` : plain;
+}
+
+/** Nova answers so while a server is on no host. */
+export function hostCheck(server: ServerRow): void {
+  if (server.host === null) throw conflict(`Instance ${server.id} is not ready`);
 }

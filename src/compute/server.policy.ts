@@ -67,6 +67,12 @@ const rules: Readonly<Record<string, Persona>> = {
   'os_compute_api:servers:create_image': 'member',
   'os_compute_api:servers:start': 'member',
   'os_compute_api:servers:stop': 'member',
+  'os_compute_api:servers:migrations:index': 'admin',
+  'os_compute_api:servers:migrations:show': 'admin',
+  'os_compute_api:os-security-groups:add': 'member',
+  'os_compute_api:os-security-groups:remove': 'member',
+  'os_compute_api:os-floating-ips:add': 'member',
+  'os_compute_api:os-floating-ips:remove': 'member',
   'os_compute_api:os-suspend-server:resume': 'member',
   'os_compute_api:os-suspend-server:suspend': 'member',
 };

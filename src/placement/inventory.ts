@@ -59,16 +59,16 @@ export class Inventory {
     this.#seed = seed | 1;
   }
 
-  get size(): number {
-    return this.#hosts.size;
-  }
+  /** When all hosts were last taken in; null: never. */
+  loadedAt: number | null = null;
 
   get(name: string): HostPicture | null {
     return this.#hosts.get(name) ?? null;
   }
 
   /** All there is: hosts that are not named are forgotten. */
-  load(hosts: readonly HostPicture[]): void {
+  load(hosts: readonly HostPicture[], now: number): void {
+    this.loadedAt = now;
     this.#hosts.clear();
     this.#places.clear();
     this.#classes.clear();

@@ -20,6 +20,7 @@ import {
   type ComputeSettings,
   type ComputeWorld,
 } from '../../src/compute/compute.world.ts';
+import { computeReconcilers } from '../../src/compute/compute.reconcilers.ts';
 import { hostSync } from '../../src/compute/host-sync.ts';
 import { sqliteOpen } from '../../src/engines/sqlite/engine.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
@@ -29,6 +30,7 @@ import { randomIds } from '../../src/kernel/ids.ts';
 import { leaseHold } from '../../src/kernel/lease.ts';
 import { logOpen, silentLog } from '../../src/kernel/log.ts';
 import type { Actor } from '../../src/kernel/policy.ts';
+import { reconcilerLoop, Waker } from '../../src/kernel/reconciler.ts';
 import { kernelMigrations, type KernelTables } from '../../src/kernel/tables.ts';
 import { TaskRunner } from '../../src/kernel/task-runner.ts';
 import { Inventory } from '../../src/placement/inventory.ts';
@@ -148,13 +150,20 @@ export async function computeHouse(options: ComputeHouseOptions = {}): Promise<C
           stop.signal,
           (lease) => runner.run(lease),
         );
+  const reconcilers = computeReconcilers(world, parts).map((reconciler) => {
+    const waker = new Waker();
+    reconciler.onWake?.(waker.wake);
+    return options.runner === false
+      ? Promise.resolve()
+      : reconcilerLoop(reconciler, waker, { ...parts, stop: stop.signal });
+  });
   const http = await apiServe([computeApi(world) as unknown as Api<never>], computePolicy, {
     ...houseActors,
     ...options.actors,
   });
   const kill = async (): Promise<void> => {
     stop.abort();
-    await running;
+    await Promise.all([running, ...reconcilers]);
     await http[Symbol.asyncDispose]();
   };
   return houseOf({
