@@ -37,6 +37,9 @@ const rootSizeBytes = 64 * mib;
 
 export async function tinyImageBuild(options: TinyImageOptions): Promise<TinyImage> {
   const { outputPath, cacheDir, user = 'cirros', onProgress } = options;
+  if (!/^[a-z_][a-z0-9_-]{0,30}$/.test(user) || ['root', 'nobody'].includes(user)) {
+    throw new Error(`${user} is no name for the user of the image: small letters, digits, - and _`);
+  }
   await mkdir(cacheDir, { recursive: true });
   await staleWorkRemove(cacheDir);
   const workDir = join(cacheDir, `work-${process.pid}`);

@@ -1,34 +1,9 @@
-/** Debian packages: which ones the build needs on the host, which ones the guest is made of, and how they are fetched. */
+/** The Debian packages that the guest is made of, and how they are fetched. */
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { commandOutput, commandRun } from './command.ts';
-
-export interface HostPackage {
-  readonly name: string;
-  /** A file that is there when the package is installed. */
-  readonly proof: string;
-  readonly reason: string;
-}
-
-/** What the build calls on the host beyond what every Debian has (apt, dpkg). */
-export const tinyImagePackages: readonly HostPackage[] = [
-  {
-    name: 'syslinux',
-    proof: '/usr/bin/syslinux',
-    reason: 'puts the boot loader into the boot partition',
-  },
-  {
-    name: 'syslinux-common',
-    proof: '/usr/lib/syslinux/mbr/mbr.bin',
-    reason: 'the boot code of the master boot record',
-  },
-  { name: 'mtools', proof: '/usr/bin/mcopy', reason: 'writes files into the boot partition' },
-  { name: 'dosfstools', proof: '/usr/sbin/mkfs.fat', reason: 'makes the boot partition' },
-  { name: 'e2fsprogs', proof: '/usr/sbin/debugfs', reason: 'makes and fills the root file system' },
-  { name: 'qemu-utils', proof: '/usr/bin/qemu-img', reason: 'compresses the disk to qcow2' },
-];
 
 /** What the guest is made of, beside the kernel. */
 const guestPackages = [
