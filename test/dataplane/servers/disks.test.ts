@@ -209,3 +209,18 @@ test('no document is acknowledged that the full disk cannot keep', async (t) => 
   );
   assert.deepEqual(readdirSync(join(lab.stateDir, 'servers')), []);
 });
+
+test('a guest whose write meets the full disk waits, says so, and goes on when there is room', async (t) => {
+  const lab = await labOpen(t, { tmpfsMib: 8 });
+  await lab.carryOut({ run: { state: 'stopped' } });
+  const filler = join(lab.stateDir, 'filler');
+  const { bavail, bsize } = statfsSync(lab.stateDir);
+  writeFileSync(filler, Buffer.alloc(bavail * bsize - 48 * 1024));
+  await lab.agent.serverPut(lab.wanted());
+  const waiting = await lab.actual(({ error }) => error !== null);
+  assert.deepEqual([waiting.error?.code, waiting.power], ['no_space', 'paused']);
+  rmSync(filler);
+  const running = await lab.actual(({ error, power }) => error === null && power === 'running');
+  assert.equal(running.ended, null);
+  await lab.console(/boot A/);
+});
