@@ -29,15 +29,16 @@ export function catalogJson(
 }
 
 function catalogOf(
-  { services, endpoints }: Snapshot,
+  { services, endpoints, givenEndpoints }: Snapshot,
   values: { projectId: string | null; userId: string },
 ): CatalogEntry[] {
+  const given = values.projectId === null ? undefined : givenEndpoints.get(values.projectId);
   return services.map(({ id, type, name }) => ({
     id,
     type,
     name: name ?? '',
     endpoints: endpoints
-      .filter(({ service_id }) => service_id === id)
+      .filter((row) => row.service_id === id && (given === undefined || given.has(row.id)))
       .flatMap((endpoint) => {
         const url = urlFill(endpoint.url, values);
         if (url === null) return [];

@@ -3,7 +3,11 @@ import type { Endpoint } from '../kernel/http/endpoint.ts';
 import { accessRuleRoutes, applicationCredentialRoutes } from './application-credential.routes.ts';
 import { credentialRoutes, ec2CredentialRoutes } from './credential.routes.ts';
 import { domainRoutes } from './domain.routes.ts';
+import { endpointFilterRoutes } from './endpoint-filter.routes.ts';
+import { endpointGroupRoutes } from './endpoint-group.routes.ts';
 import { endpointRoutes } from './endpoint.routes.ts';
+import { policyRoutes } from './policy-document.routes.ts';
+import { revocationRoutes } from './revocation.routes.ts';
 import { failureReply } from './failure.ts';
 import { grantRoutes } from './grant.routes.ts';
 import { groupRoutes } from './group.routes.ts';
@@ -33,6 +37,10 @@ export const identityEndpoints: readonly Endpoint<IdentityWorld>[] = [
   ...regionRoutes,
   ...serviceRoutes,
   ...endpointRoutes,
+  ...endpointGroupRoutes,
+  ...endpointFilterRoutes,
+  ...policyRoutes,
+  ...revocationRoutes,
   ...credentialRoutes,
   ...ec2CredentialRoutes,
   ...applicationCredentialRoutes,

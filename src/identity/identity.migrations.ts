@@ -17,6 +17,18 @@ export const identityMigrations: Migrations = {
       await trustsCreate(db);
     },
   },
+  '0003-endpoint-filter': {
+    async up(db) {
+      await endpointFilterCreate(db);
+      await db.schema
+        .createTable('identity_policy')
+        .addColumn('id', 'text', (c) => c.primaryKey())
+        .addColumn('type', 'text', (c) => c.notNull())
+        .addColumn('blob', 'text', (c) => c.notNull())
+        .addColumn('extra', 'text', (c) => c.notNull())
+        .execute();
+    },
+  },
 };
 
 async function projectsCreate(db: Kysely<unknown>): Promise<void> {
@@ -291,4 +303,33 @@ async function trustsCreate(db: Kysely<unknown>): Promise<void> {
       .column(column)
       .execute();
   }
+}
+
+async function endpointFilterCreate(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('identity_endpoint_group')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('name', 'text', (c) => c.notNull())
+    .addColumn('description', 'text', (c) => c.notNull())
+    .addColumn('filters', 'text', (c) => c.notNull())
+    .addColumn('extra', 'text', (c) => c.notNull())
+    .execute();
+  await db.schema
+    .createTable('identity_project_endpoint')
+    .addColumn('project_id', 'text', (c) =>
+      c.notNull().references('identity_project.id').onDelete('cascade'),
+    )
+    .addColumn('endpoint_id', 'text', (c) =>
+      c.references('identity_endpoint.id').onDelete('cascade'),
+    )
+    .addColumn('group_id', 'text', (c) =>
+      c.references('identity_endpoint_group.id').onDelete('cascade'),
+    )
+    .execute();
+  await sql`CREATE UNIQUE INDEX identity_project_endpoint_one ON identity_project_endpoint (project_id, endpoint_id) WHERE group_id IS NULL`.execute(
+    db,
+  );
+  await sql`CREATE UNIQUE INDEX identity_project_endpoint_group ON identity_project_endpoint (project_id, group_id) WHERE endpoint_id IS NULL`.execute(
+    db,
+  );
 }

@@ -189,6 +189,30 @@ const catalogRules: PolicyDefaults = {
   'identity:delete_endpoint': adminOnly('Delete an endpoint'),
 };
 
+const filterRules: PolicyDefaults = {
+  'identity:get_policy': adminReads('Show a policy document'),
+  'identity:list_policies': adminReads('List policy documents'),
+  'identity:create_policy': adminOnly('Keep a policy document'),
+  'identity:update_policy': adminOnly('Change a policy document'),
+  'identity:delete_policy': adminOnly('Delete a policy document'),
+  'identity:get_endpoint_group': adminReads('Show a group of endpoints'),
+  'identity:list_endpoint_groups': adminReads('List groups of endpoints'),
+  'identity:create_endpoint_group': adminOnly('Create a group of endpoints'),
+  'identity:update_endpoint_group': adminOnly('Change a group of endpoints'),
+  'identity:delete_endpoint_group': adminOnly('Delete a group of endpoints'),
+  'identity:list_projects_associated_with_endpoint_group': adminReads('Projects with a group'),
+  'identity:list_endpoints_associated_with_endpoint_group': adminReads('Endpoints in a group'),
+  'identity:list_endpoint_groups_for_project': adminReads('Groups that a project was given'),
+  'identity:get_endpoint_group_in_project': adminReads('Whether a project was given a group'),
+  'identity:add_endpoint_group_to_project': adminOnly('Give a project a group'),
+  'identity:remove_endpoint_group_from_project': adminOnly('Take a group from a project'),
+  'identity:list_projects_for_endpoint': adminReads('Projects with an endpoint'),
+  'identity:list_endpoints_for_project': adminReads('Endpoints that a project was given'),
+  'identity:check_endpoint_in_project': adminReads('Whether a project was given an endpoint'),
+  'identity:add_endpoint_to_project': adminOnly('Give a project an endpoint'),
+  'identity:remove_endpoint_from_project': adminOnly('Take an endpoint from a project'),
+};
+
 const credentialRules: PolicyDefaults = {
   'identity:get_credential': rule(
     `(${adminOrSystemReader}) or ${ownsCredential}`,
@@ -289,6 +313,7 @@ export const identityPolicies: PolicyDefaults = {
   ...userRules,
   ...roleRules,
   ...catalogRules,
+  ...filterRules,
   ...credentialRules,
   ...delegationRules,
 };

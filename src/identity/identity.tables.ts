@@ -16,6 +16,14 @@ export interface IdentityTables {
   identity_region: RegionRow;
   identity_service: ServiceRow;
   identity_endpoint: EndpointRow;
+  identity_policy: PolicyRow;
+  identity_endpoint_group: EndpointGroupRow;
+  /** One of endpoint and group is set. */
+  identity_project_endpoint: {
+    project_id: string;
+    endpoint_id: string | null;
+    group_id: string | null;
+  };
   identity_credential: CredentialRow;
   identity_application_credential: ApplicationCredentialRow;
   identity_access_rule: AccessRuleRow;
@@ -113,6 +121,21 @@ export interface EndpointRow {
   region_id: string | null;
   url: string;
   enabled: Flag;
+  extra: string;
+}
+
+export interface PolicyRow {
+  id: string;
+  type: string;
+  blob: string;
+  extra: string;
+}
+
+export interface EndpointGroupRow {
+  id: string;
+  name: string;
+  description: string;
+  filters: string;
   extra: string;
 }
 

@@ -4,5 +4,6 @@ export interface Revocation {
   readonly kind: RevocationRow['kind'];
   readonly subject: string;
   readonly issuedBeforeMs: number;
+  readonly revokedAtMs: number;
   readonly expiresAtMs: number;
 }

@@ -35,7 +35,13 @@ export async function revocationListSince(
 ): Promise<Revocation[]> {
   return await tx
     .selectFrom('identity_revocation')
-    .select(['kind', 'subject', 'issued_before as issuedBeforeMs', 'expires_at as expiresAtMs'])
+    .select([
+      'kind',
+      'subject',
+      'issued_before as issuedBeforeMs',
+      'revoked_at as revokedAtMs',
+      'expires_at as expiresAtMs',
+    ])
     .where('generation', '>', since.generation)
     .where('expires_at', '>=', since.nowMs)
     .execute();

@@ -14,6 +14,8 @@ export interface Snapshot {
   readonly implied: ReadonlyMap<string, readonly string[]>;
   readonly services: readonly ServiceRow[];
   readonly endpoints: readonly EndpointRow[];
+  /** What a project was given; one without an entry sees all. */
+  readonly givenEndpoints: ReadonlyMap<string, ReadonlySet<string>>;
   /** Catalogs as JSON by project, made when first asked for. */
   readonly catalogs: Map<string, string>;
 }

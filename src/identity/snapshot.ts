@@ -1,4 +1,7 @@
+import { associationList, endpointGroupList, isInGroup } from './endpoint-filter.store.ts';
+import type { EndpointRow, Tx } from './identity.tables.ts';
 import type { IdentityWorld } from './identity.world.ts';
+import { everything } from './listing.ts';
 import type { Snapshot } from './snapshot.model.ts';
 
 export function snapshotGet(world: IdentityWorld): Promise<Snapshot> {
@@ -50,6 +53,7 @@ const snapshotRead = ({ db }: IdentityWorld): Promise<Snapshot> =>
       ),
       services,
       endpoints,
+      givenEndpoints: await givenEndpointsRead(tx, endpoints),
       catalogs: new Map(),
     };
   });
@@ -64,4 +68,24 @@ export function rolesExpand({ implied }: Snapshot, roleIds: Iterable<string>): S
     open.push(...(implied.get(id) ?? []));
   }
   return expanded;
+}
+
+async function givenEndpointsRead(
+  tx: Tx,
+  endpoints: readonly EndpointRow[],
+): Promise<Map<string, Set<string>>> {
+  const given = new Map<string, Set<string>>();
+  const groups = new Map(
+    (await endpointGroupList(tx, everything)).map((group) => [group.id, group] as const),
+  );
+  for (const { kind, id, projectId } of await associationList(tx)) {
+    const seen = given.get(projectId) ?? new Set();
+    given.set(projectId, seen);
+    const group = groups.get(id);
+    if (kind === 'endpoint') seen.add(id);
+    else if (group !== undefined) {
+      for (const row of endpoints) if (isInGroup(row, group)) seen.add(row.id);
+    }
+  }
+  return given;
 }
