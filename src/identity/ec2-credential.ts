@@ -1,4 +1,3 @@
-import { Failure } from '../kernel/errors.ts';
 import { ec2CredentialId } from './credential.ts';
 import type { Credential } from './credential.model.ts';
 import {
@@ -53,7 +52,7 @@ export async function ec2List(context: IdentityContext, userId: string): Promise
   });
 }
 
-/** The owner in the path must be the owner of the key: the rule is asked about the latter. */
+/** The rule is asked about the owner of the key, not about the user in the path; keys cannot be guessed, so 404 tells nothing. */
 export async function ec2Get(
   context: IdentityContext,
   { userId, access }: { readonly userId: string; readonly access: string },
@@ -62,12 +61,10 @@ export async function ec2Get(
   const { world } = context;
   const id = ec2CredentialId(access);
   const found = await world.db.read((tx) => credentialGet(tx, world, id));
-  const credential = found?.type === 'ec2' && found.userId === userId ? found : null;
-  context.authorize(rule, credential === null ? {} : ownerTarget(credential.userId));
-  if (credential === null) {
-    throw new Failure('not_found', `Could not find credential: ${access}.`);
-  }
-  return credential;
+  if (found?.type !== 'ec2') throw missing('credential', access);
+  context.authorize(rule, ownerTarget(found.userId));
+  if (found.userId !== userId) throw missing('credential', access);
+  return found;
 }
 
 export async function ec2Delete(

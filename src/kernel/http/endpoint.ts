@@ -110,7 +110,8 @@ function validatorOf({ body }: Route): Endpoint<unknown>['validate'] {
 }
 
 function invalidBody(compiled: Validator, value: unknown): Failure {
-  const errors = compiled.Errors(value);
+  // An unknown property is reported where it stands, by no schema, and by the object that has it: the latter names it.
+  const errors = compiled.Errors(value).filter(({ keyword }) => keyword !== 'boolean');
   // A failing union reports itself last and its branches first: the deepest path says most.
   const first = errors.toSorted((a, b) => b.instancePath.length - a.instancePath.length)[0];
   const path = first?.instancePath.split('/').filter(Boolean).join('.') ?? '';
