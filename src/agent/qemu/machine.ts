@@ -70,7 +70,12 @@ export function machineArgs({ machine, runDir, taps, start }: Launch): string[] 
   const acceleration = accel === 'kvm' ? 'kvm' : `tcg,thread=multi,tb-size=${tbSizeMib}`;
   return [
     ...['-name', `guest=${id},process=welkin-${id.slice(-9)}`, '-uuid', id],
-    ...['-machine', `${type},usb=off,memory-backend=ram0,smm=off`, '-accel', acceleration],
+    ...[
+      '-machine',
+      `${type},usb=off,memory-backend=ram0,smm=off,dump-guest-core=off`,
+      '-accel',
+      acceleration,
+    ],
     ...['-cpu', cpuModel, '-smp', String(vcpus), '-m', String(ramMib)],
     ...['-object', `memory-backend-memfd,id=ram0,size=${ramMib}M,share=on`],
     ...['-nodefaults', '-no-user-config', '-boot', 'strict=on', '-rtc', 'base=utc,driftfix=slew'],

@@ -23,7 +23,8 @@ export async function guestCommand(
       send(socket, 'guest-sync', { id: syncId });
       const answer = await lines.next((one) => one['return'] === syncId, syncAgainMs);
       if (answer !== null) break;
-      if (performance.now() > deadline) throw conflict('The guest has no agent that answers.');
+      if (lines.isClosed || performance.now() > deadline)
+        throw conflict('The guest has no agent that answers.');
     }
     send(socket, command, args);
     const isAnswer = (one: Answer): boolean =>
@@ -45,14 +46,14 @@ const send = (socket: Socket, execute: string, args: object): void =>
 class LineReader {
   readonly #answers: Answer[] = [];
   #rest = '';
-  #isClosed = false;
+  isClosed = false;
   #wake = (): void => {};
 
   constructor(socket: Socket) {
     socket.setEncoding('utf8').on('data', (text: string) => this.#receive(text));
     socket.on('error', () => {});
     socket.on('close', () => {
-      this.#isClosed = true;
+      this.isClosed = true;
       this.#wake();
     });
   }
@@ -69,7 +70,7 @@ class LineReader {
         if (match(answer)) return answer;
       }
       const leftMs = deadline - performance.now();
-      if (leftMs <= 0 || this.#isClosed) return null;
+      if (leftMs <= 0 || this.isClosed) return null;
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, leftMs);
         this.#wake = () => (clearTimeout(timer), resolve());

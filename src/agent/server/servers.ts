@@ -1,14 +1,14 @@
 /** The servers of this host: their documents, directories and processes, and what is left over of those that are gone. */
 import { lchown, mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { conflict, notFound } from '../../kernel/errors.ts';
+import { causesOf, conflict, notFound } from '../../kernel/errors.ts';
 import { isUuid } from '../../kernel/ids.ts';
 import type { ServerActual, ServerWanted } from '../api.ts';
 import { processKill, processScan } from '../qemu/process.ts';
 import { asNoSpace, directorySync, jsonWrite } from '../storage/files.ts';
 import { consoleTrim } from './console.ts';
 import type { ServerHost } from './host.ts';
-import { recordNone, recordRead, serverPaths, wantedRead, type ServerPaths } from './record.ts';
+import { recordRead, serverPaths, wantedRead, type ServerPaths } from './record.ts';
 import { Server } from './server.ts';
 
 const consoleTrimMs = 5000;
@@ -26,6 +26,8 @@ export class Servers {
   readonly #servers = new Map<string, Server>();
   /** Puts and deletes of one server come one after the other. */
   readonly #turns = new Map<string, Promise<unknown>>();
+  /** Processes of directories whose document cannot be read. */
+  readonly #undocumented = new Map<string, number>();
   readonly #stop = new AbortController();
 
   constructor({ host, directory, onGone }: ServersOptions) {
@@ -39,22 +41,10 @@ export class Servers {
     await mkdir(this.#directory, { recursive: true, mode: 0o711 });
     const pids = await this.#pidsById();
     for (const id of await readdir(this.#directory)) {
-      const paths = this.#paths(id);
-      const wanted = isUuid(id) ? await wantedRead(paths) : null;
-      if (wanted === null) {
-        await this.#orphanRemove(id, pids.get(id) ?? []);
-        continue;
-      }
-      const [pid, ...others] = pids.get(id) ?? [];
-      for (const other of others) await processKill(this.#host.clock, other);
-      const record = await recordRead(paths);
-      const server = new Server(this.#host, paths, { wanted, record, pid: pid ?? null });
-      this.#servers.set(id, server);
+      await this.#found(id, pids.get(id) ?? []);
       pids.delete(id);
     }
-    for (const [id, orphans] of pids) {
-      if (!this.#servers.has(id)) await this.#orphanRemove(id, orphans);
-    }
+    for (const [id, orphans] of pids) await this.#orphanRemove(id, orphans);
     await this.#tapsRemove();
     for (const server of this.#servers.values()) await server.open();
     void this.#consolesTrim();
@@ -108,17 +98,20 @@ export class Servers {
 
   async #create(wanted: ServerWanted): Promise<ServerActual> {
     const paths = this.#paths(wanted.id);
-    const server = new Server(this.#host, paths, { wanted, record: recordNone, pid: null });
+    const record = await recordRead(paths);
+    const pid = this.#undocumented.get(wanted.id) ?? null;
+    const server = new Server(this.#host, paths, { wanted, record, pid });
     try {
       await mkdir(paths.directory, { recursive: true, mode: 0o711 });
       await this.#runMake(paths);
       await jsonWrite(paths.wanted, wanted);
       await directorySync(this.#directory);
     } catch (error) {
-      await rm(paths.directory, { recursive: true, force: true });
+      if (pid === null) await rm(paths.directory, { recursive: true, force: true });
       throw asNoSpace(error, `keeping the document of server ${wanted.id}`);
     }
     this.#servers.set(wanted.id, server);
+    this.#undocumented.delete(wanted.id);
     await server.open();
     return server.actual;
   }
@@ -144,6 +137,23 @@ export class Servers {
     const pids = new Map<string, number[]>();
     for (const { pid, found: id } of found) pids.set(id, [...(pids.get(id) ?? []), pid]);
     return pids;
+  }
+
+  async #found(id: string, [pid, ...others]: readonly number[]): Promise<void> {
+    const paths = this.#paths(id);
+    let wanted: ServerWanted | null = null;
+    try {
+      if (isUuid(id)) wanted = await wantedRead(paths);
+    } catch (error) {
+      // Control sends it again; until then nothing of it is touched.
+      this.#host.log.error('a document cannot be read', { server: id, causes: causesOf(error) });
+      if (pid !== undefined) this.#undocumented.set(id, pid);
+      return;
+    }
+    for (const other of others) await processKill(this.#host.clock, other);
+    if (wanted === null) return this.#orphanRemove(id, pid === undefined ? [] : [pid]);
+    const record = await recordRead(paths);
+    this.#servers.set(id, new Server(this.#host, paths, { wanted, record, pid: pid ?? null }));
   }
 
   async #orphanRemove(id: string, pids: readonly number[]): Promise<void> {

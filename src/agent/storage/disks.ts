@@ -47,8 +47,8 @@ async function diskRead(path: string, format: string): Promise<Omit<DiskBuilt, '
     return { path, format: 'raw', virtualSizeBytes: (await stat(path)).size, backingPath: null };
   }
   const header = await qcow2FileRead(path);
-  if (header === null) throw new AgentFailure('internal', `${path} is no qcow2 image any more`);
-  const { virtualSizeBytes, backingPath } = header;
+  // What cannot be read is never replaced: it counts as too small, and the attempt to grow it says what is wrong.
+  const { virtualSizeBytes, backingPath } = header ?? { virtualSizeBytes: 0, backingPath: null };
   return { path, format: 'qcow2', virtualSizeBytes, backingPath };
 }
 
