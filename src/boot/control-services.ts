@@ -1,0 +1,168 @@
+import { hostname } from 'node:os';
+import { agentClientOpen } from '../agent/http/client.ts';
+import { agentMirrorOpen, type AgentMirror } from '../cluster/agent-mirror.ts';
+import type { Hosts } from '../cluster/port.ts';
+import { computeCellMigrations, computeRegionMigrations } from '../compute/compute.migrations.ts';
+import { computeSettingsDefault, type ComputeWorld, type TaskSignals } from '../compute/compute.world.ts';
+import { flavorSeed } from '../compute/flavor-seed.ts';
+import { directoryRefresh } from '../identity/generation.ts';
+import { identityMigrations } from '../identity/identity.migrations.ts';
+import { identityPort } from '../identity/port.ts';
+import { identitySeed } from '../identity/identity.seed.ts';
+import { identityWorldOpen, type IdentityWorld } from '../identity/identity.world.ts';
+import { imageMigrations } from '../image/image.migrations.ts';
+import { sizeLimitDefaultBytes, type ImageWorld } from '../image/image.world.ts';
+import { imagePort } from '../image/port.ts';
+import { fileStore } from '../image/stores/file-store.ts';
+import { systemClock as clock } from '../kernel/clock.ts';
+import { randomIds as ids } from '../kernel/ids.ts';
+import type { Policy } from '../kernel/policy.ts';
+import { NetworkChanges } from '../network/network-changes.ts';
+import { networkMigrations } from '../network/network.migrations.ts';
+import { networkSeed } from '../network/network.seed.ts';
+import { networkSettingsDefault, type NetworkWorld } from '../network/network.world.ts';
+import { networkPort } from '../network/port.ts';
+import { Inventory } from '../placement/inventory.ts';
+import { keysRead, type Databases } from './control-parts.ts';
+import { secretRead } from './credentials.ts';
+import type { Layout } from './layout.ts';
+import type { RoleOptions } from './role.ts';
+
+/** Kept free for databases and logs that share the disk with images. */
+const imageReserveBytes = 512 << 20;
+
+export interface Services {
+  readonly identity: IdentityWorld;
+  readonly image: ImageWorld;
+  readonly network: NetworkWorld;
+  readonly compute: ComputeWorld;
+}
+
+/** Constructs every service over its database, brings the schemas up to date, and makes what a new cloud has. */
+export async function servicesOpen(
+  options: RoleOptions,
+  databases: Databases,
+  policy: Policy,
+  tasks: TaskSignals,
+): Promise<Services> {
+  const identity = await identityOpen(options, databases);
+  const image = await imageOpen(options, databases, policy);
+  const hosts = hostsOpen(options.layout);
+  const mirror = agentMirrorOpen({ hosts, clock, log: options.log, stop: options.signal });
+  const network = await networkOpen(options, databases, { hosts, mirror });
+  const compute = await computeOpen(options, databases, { image, network, tasks });
+  await networksMake(options, identity, network);
+  return { identity, image, network, compute };
+}
+
+/** This machine: the only host until others join. */
+function hostsOpen({ agentSocket }: Layout): Hosts {
+  const host = {
+    name: hostname(),
+    agent: agentClientOpen({ socketPath: agentSocket }),
+    vtep: null,
+  };
+  return { list: () => [host], get: (name) => (name === host.name ? host : null) };
+}
+
+async function identityOpen(
+  { configuration, layout }: RoleOptions,
+  { region }: Databases,
+): Promise<IdentityWorld> {
+  const { publicUrl, password, tokenLifeSec } = configuration;
+  await region.migrate('identity', identityMigrations);
+  const world = identityWorldOpen({
+    db: region.db(),
+    clock,
+    ids,
+    tokenKeys: keysRead(layout.tokenKeyDir),
+    credentialKeys: keysRead(layout.credentialKeyDir),
+    settings: {
+      tokenLifeMs: tokenLifeSec * 1000,
+      authUri: `${publicUrl}/identity`,
+      argon2: password,
+    },
+  });
+  await directoryRefresh(world);
+  await identitySeed(world, {
+    adminPassword: secretRead(layout.adminPasswordFile),
+    demoPassword: secretRead(layout.demoPasswordFile),
+    region: configuration.region,
+    endpoints: [
+      { type: 'identity', name: 'keystone', url: `${publicUrl}/identity` },
+      { type: 'image', name: 'glance', url: `${publicUrl}/image` },
+      { type: 'compute', name: 'nova', url: `${publicUrl}/compute/v2.1` },
+      { type: 'network', name: 'neutron', url: `${publicUrl}/network` },
+      { type: 'placement', name: 'placement', url: `${publicUrl}/placement` },
+    ],
+  });
+  return world;
+}
+
+async function imageOpen(
+  { layout, log }: RoleOptions,
+  { region }: Databases,
+  policy: Policy,
+): Promise<ImageWorld> {
+  await region.migrate('image', imageMigrations);
+  const store = fileStore({
+    id: 'file',
+    directory: layout.imageDir,
+    reserveBytes: imageReserveBytes,
+  });
+  const sizeLimitBytes = sizeLimitDefaultBytes;
+  return { db: region.db(), stores: [store], policy, clock, ids, log, sizeLimitBytes };
+}
+
+async function networkOpen(
+  { log }: RoleOptions,
+  { region }: Databases,
+  { hosts, mirror }: { readonly hosts: Hosts; readonly mirror: AgentMirror },
+): Promise<NetworkWorld> {
+  await region.migrate('network', networkMigrations);
+  const changes = new NetworkChanges();
+  const settings = networkSettingsDefault;
+  return { db: region.db(), settings, hosts, mirror, changes, clock, ids, log };
+}
+
+async function computeOpen(
+  { configuration }: RoleOptions,
+  { region, cell }: Databases,
+  parts: { readonly image: ImageWorld; readonly network: NetworkWorld; readonly tasks: TaskSignals },
+): Promise<ComputeWorld> {
+  await region.migrate('compute_region', computeRegionMigrations);
+  await cell.migrate('compute_cell', computeCellMigrations);
+  const { cpuRatio, ramRatio, diskRatio } = configuration.capacity;
+  const world: ComputeWorld = {
+    region: region.db(),
+    cell: cell.db(),
+    settings: { ...computeSettingsDefault, vcpuRatio: cpuRatio, ramRatio, diskRatio },
+    images: imagePort(parts.image),
+    network: networkPort(parts.network),
+    hosts: parts.network.hosts,
+    mirror: parts.network.mirror,
+    tasks: parts.tasks,
+    inventory: new Inventory(ids.secret(4).readUInt32LE()),
+  };
+  await flavorSeed(world, clock.now());
+  return world;
+}
+
+/** The external network, and what the demo project starts with. */
+async function networksMake(
+  { configuration }: RoleOptions,
+  identity: IdentityWorld,
+  network: NetworkWorld,
+): Promise<void> {
+  const port = identityPort(identity);
+  const admin = await port.projectFind('admin', 'default');
+  const demo = configuration.demo ? await port.projectFind('demo', 'default') : null;
+  // Whoever has removed the first project does not want what belongs to it.
+  if (admin === null) return;
+  await networkSeed(network, {
+    adminProjectId: admin.id,
+    demoProjectId: demo?.id ?? null,
+    external: configuration.external,
+    dnsServers: configuration.dnsServers,
+  });
+}

@@ -1,0 +1,23 @@
+/** Tempest's list `smoke`, with SSH into guests. The last line counts. */
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { cloudUse } from '../support/cloud.ts';
+import { tempestRun } from '../support/tempest.ts';
+
+await using cloud = await cloudUse();
+const directory = mkdtempSync(join(tmpdir(), 'tempest-'));
+const { passed, failed, skipped } = await tempestRun(cloud, {
+  directory,
+  select: (id) => /\[[^\]]*\bsmoke\b[^\]]*\]/.test(id),
+  concurrency: 2,
+  ssh: true,
+});
+writeFileSync(
+  join(directory, 'summary.json'),
+  JSON.stringify({ passed, failed, skipped }, null, 1),
+);
+for (const id of failed) console.log(`failed: ${id}`);
+if (failed.length > 0) console.log(`Tempest's logs are in ${directory}`);
+console.log(`${passed.length} passed, ${failed.length} failed, ${skipped.length} skipped`);
+process.exitCode = failed.length === 0 ? 0 : 1;
