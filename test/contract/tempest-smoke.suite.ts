@@ -2,10 +2,11 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { cloudUse } from '../support/cloud.ts';
+import { cloudUse, tinyEnsure } from '../support/cloud.ts';
 import { tempestRun } from '../support/tempest.ts';
 
 await using cloud = await cloudUse();
+await tinyEnsure(cloud);
 const directory = mkdtempSync(join(tmpdir(), 'tempest-'));
 const { passed, failed, skipped } = await tempestRun(cloud, {
   directory,

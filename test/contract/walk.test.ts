@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { cloudUse, ssh, until, type Cloud } from '../support/cloud.ts';
+import { cloudUse, ssh, tinyEnsure, until, type Cloud } from '../support/cloud.ts';
 
 let cloud: Cloud;
 const dir = mkdtempSync(join(tmpdir(), 'welkin-walk-'));
@@ -14,10 +14,7 @@ const key = join(dir, 'key');
 before(async () => {
   cloud = await cloudUse();
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
-  const images = await cloud.openstack('welkin', 'image', 'list', '-f', 'json');
-  if (!images.some((image: { Name: string }) => image.Name === 'tiny')) {
-    await cloud.welkin('image', 'build', 'tiny');
-  }
+  await tinyEnsure(cloud);
 });
 after(async () => {
   rmSync(dir, { recursive: true });

@@ -88,6 +88,13 @@ async function cloudAt(stateDir: string, dispose: () => Promise<void>): Promise<
   };
 }
 
+/** The small guest image, built and uploaded once per cloud. */
+export async function tinyEnsure(cloud: Cloud): Promise<void> {
+  const images = await cloud.openstack('welkin', 'image', 'list', '-f', 'json');
+  if (images.some((image: { Name: string }) => image.Name === 'tiny')) return;
+  await cloud.welkin('image', 'build', 'tiny');
+}
+
 /** Asks until the answer is given; the limit is for a machine under load, not a measurement. */
 export async function until<T>(
   what: string,
