@@ -3,7 +3,11 @@ import { agentClientOpen } from '../agent/http/client.ts';
 import { agentMirrorOpen, type AgentMirror } from '../cluster/agent-mirror.ts';
 import type { Hosts } from '../cluster/port.ts';
 import { computeCellMigrations, computeRegionMigrations } from '../compute/compute.migrations.ts';
-import { computeSettingsDefault, type ComputeWorld, type TaskSignals } from '../compute/compute.world.ts';
+import {
+  computeSettingsDefault,
+  type ComputeWorld,
+  type TaskSignals,
+} from '../compute/compute.world.ts';
 import { flavorSeed } from '../compute/flavor-seed.ts';
 import { directoryRefresh } from '../identity/generation.ts';
 import { identityMigrations } from '../identity/identity.migrations.ts';
@@ -17,11 +21,12 @@ import { fileStore } from '../image/stores/file-store.ts';
 import { systemClock as clock } from '../kernel/clock.ts';
 import { randomIds as ids } from '../kernel/ids.ts';
 import type { Policy } from '../kernel/policy.ts';
+import { DocumentPusher } from '../network/document-push.ts';
 import { NetworkChanges } from '../network/network-changes.ts';
 import { networkMigrations } from '../network/network.migrations.ts';
 import { networkSeed } from '../network/network.seed.ts';
 import { networkSettingsDefault, type NetworkWorld } from '../network/network.world.ts';
-import { networkPort } from '../network/port.ts';
+import { networkPort } from '../network/server-ports.ts';
 import { Inventory } from '../placement/inventory.ts';
 import { keysRead, type Databases } from './control-parts.ts';
 import { secretRead } from './credentials.ts';
@@ -122,13 +127,18 @@ async function networkOpen(
   await region.migrate('network', networkMigrations);
   const changes = new NetworkChanges();
   const settings = networkSettingsDefault;
-  return { db: region.db(), settings, hosts, mirror, changes, clock, ids, log };
+  const documents = new DocumentPusher();
+  return { db: region.db(), settings, hosts, mirror, changes, documents, clock, ids, log };
 }
 
 async function computeOpen(
   { configuration }: RoleOptions,
   { region, cell }: Databases,
-  parts: { readonly image: ImageWorld; readonly network: NetworkWorld; readonly tasks: TaskSignals },
+  parts: {
+    readonly image: ImageWorld;
+    readonly network: NetworkWorld;
+    readonly tasks: TaskSignals;
+  },
 ): Promise<ComputeWorld> {
   await region.migrate('compute_region', computeRegionMigrations);
   await cell.migrate('compute_cell', computeCellMigrations);

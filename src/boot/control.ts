@@ -2,19 +2,22 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { hostname } from 'node:os';
+import { computeApi } from '../compute/compute.api.ts';
+import { computePolicy } from '../compute/compute.policy.ts';
+import { computeTasks } from '../compute/compute.tasks.ts';
+import type { ComputeWorld } from '../compute/compute.world.ts';
+import { hostSync } from '../compute/host-sync.ts';
+import { placementApi } from '../compute/placement.api.ts';
+import { placementPolicy } from '../compute/placement.policy.ts';
 import { identityAuthenticate } from '../identity/authenticate.ts';
 import { directoryRefresh } from '../identity/generation.ts';
 import { identityApi } from '../identity/identity.api.ts';
-import { identityMigrations } from '../identity/identity.migrations.ts';
 import { identityPolicies } from '../identity/identity.policy.ts';
-import { identitySeed } from '../identity/identity.seed.ts';
-import { identityWorldOpen, type IdentityWorld } from '../identity/identity.world.ts';
+import type { IdentityWorld } from '../identity/identity.world.ts';
 import { imageApi } from '../image/image.api.ts';
-import { imageMigrations } from '../image/image.migrations.ts';
 import { imagePolicy } from '../image/image.policy.ts';
 import { imageSweep } from '../image/image-sweep.ts';
-import { sizeLimitDefaultBytes, type ImageWorld } from '../image/image.world.ts';
-import { fileStore } from '../image/stores/file-store.ts';
+import type { AuditSink } from '../kernel/audit.ts';
 import { systemClock } from '../kernel/clock.ts';
 import type { Api } from '../kernel/http/api.ts';
 import { openApiEndpoint } from '../kernel/http/openapi.ts';
@@ -24,9 +27,13 @@ import { leaseHold } from '../kernel/lease.ts';
 import { Policy } from '../kernel/policy.ts';
 import { reconcilerLoop, Waker, type Reconciler } from '../kernel/reconciler.ts';
 import type { KernelTables } from '../kernel/tables.ts';
+import { TaskRunner } from '../kernel/task-runner.ts';
+import { networkApi } from '../network/network.api.ts';
+import { networkPolicies } from '../network/network.policy.ts';
+import { networkSync } from '../network/network-sync.ts';
 import { auditFileOpen } from './audit-file.ts';
-import { databasesOpen, keysRead, type Databases } from './control-parts.ts';
-import { secretRead } from './credentials.ts';
+import { databasesOpen, type Databases } from './control-parts.ts';
+import { servicesOpen, type Services } from './control-services.ts';
 import { policyFileRead } from './policy-file.ts';
 import type { RoleOptions } from './role.ts';
 
@@ -37,8 +44,6 @@ const ids = randomIds;
 const drainMs = 10_000;
 /** How stale the memory of a control process may be about what another one changed. */
 const refreshMs = 500;
-/** Kept free for databases and logs that share the disk with images. */
-const imageReserveBytes = 512 << 20;
 
 /** Constructs every service and serves the APIs until the signal. */
 export async function controlRun(options: RoleOptions): Promise<void> {
@@ -46,14 +51,62 @@ export async function controlRun(options: RoleOptions): Promise<void> {
   const databases = await databasesOpen(configuration, layout);
   const audit = auditFileOpen(layout.auditFile, log);
   const policy = new Policy(
-    { ...identityPolicies, ...imagePolicy },
+    {
+      ...identityPolicies,
+      ...imagePolicy,
+      ...networkPolicies,
+      ...computePolicy,
+      ...placementPolicy,
+    },
     configuration.policyFile === null ? {} : policyFileRead(configuration.policyFile),
   );
-  const identity = await identityOpen(options, databases);
-  const image = await imageOpen(options, databases, policy);
+  let runner: TaskRunner<ComputeWorld> | null = null;
+  const services = await servicesOpen(options, databases, policy, {
+    wake: () => runner?.wake(),
+    cancelled: (subject) => runner?.cancelled(subject),
+  });
+  runner = new TaskRunner({
+    db: databases.cell.db<KernelTables>(),
+    world: services.compute,
+    kinds: computeTasks,
+    leaseName: 'tasks',
+    clock,
+    ids,
+    log,
+  });
+  const server = serverOpen(options, services, policy, audit);
+  server.listen(configuration.listen.port, configuration.listen.host);
+  await once(server, 'listening');
+  ready();
+  const work = Promise.all([
+    reconcilersRun(options, databases, services),
+    tasksRun(options, databases, runner),
+    refreshRun(services.identity, databases, signal),
+  ]);
+  await stopped(signal);
+  await drain(server);
+  await work;
+  await audit.close();
+  await databases.region.close();
+  await databases.cell.close();
+}
+
+function serverOpen(
+  { configuration, layout, log }: RoleOptions,
+  { identity, image, network, compute }: Services,
+  policy: Policy,
+  audit: AuditSink,
+): Server {
   const { publicUrl, tls } = configuration;
-  const server = httpServer({
-    apis: [published(identityApi(identity)), published(imageApi(image))],
+  const apis = [
+    published(identityApi(identity)),
+    published(imageApi(image)),
+    published(networkApi(network)),
+    published(computeApi(compute)),
+    published(placementApi(compute)),
+  ];
+  return httpServer({
+    apis,
     authenticate: identityAuthenticate(identity),
     policy,
     audit,
@@ -69,85 +122,42 @@ export async function controlRun(options: RoleOptions): Promise<void> {
       : null,
     checkReplies: process.env['WELKIN_CHECK_REPLIES'] !== undefined,
   });
-  server.listen(configuration.listen.port, configuration.listen.host);
-  await once(server, 'listening');
-  ready();
-  const reconciled = reconcilersRun(options, databases, [imageSweep(image)]);
-  const refreshed = refreshRun(identity, databases, signal);
-  await stopped(signal);
-  await drain(server);
-  await Promise.all([reconciled, refreshed]);
-  await audit.close();
-  await databases.region.close();
-  await databases.cell.close();
 }
 
 const published = <World>(api: Api<World>): Api<never> =>
   ({ ...api, endpoints: [...api.endpoints, openApiEndpoint(api)] }) as unknown as Api<never>;
 
-async function identityOpen(
-  { configuration, layout }: RoleOptions,
-  { region }: Databases,
-): Promise<IdentityWorld> {
-  const { publicUrl, password, tokenLifeSec } = configuration;
-  await region.migrate('identity', identityMigrations);
-  const world = identityWorldOpen({
-    db: region.db(),
-    clock,
-    ids,
-    tokenKeys: keysRead(layout.tokenKeyDir),
-    credentialKeys: keysRead(layout.credentialKeyDir),
-    settings: {
-      tokenLifeMs: tokenLifeSec * 1000,
-      authUri: `${publicUrl}/identity`,
-      argon2: password,
-    },
-  });
-  await directoryRefresh(world);
-  await identitySeed(world, {
-    adminPassword: secretRead(layout.adminPasswordFile),
-    demoPassword: secretRead(layout.demoPasswordFile),
-    region: configuration.region,
-    endpoints: [
-      { type: 'identity', name: 'keystone', url: `${publicUrl}/identity` },
-      { type: 'image', name: 'glance', url: `${publicUrl}/image` },
-      { type: 'compute', name: 'nova', url: `${publicUrl}/compute/v2.1` },
-      { type: 'network', name: 'neutron', url: `${publicUrl}/network` },
-    ],
-  });
-  return world;
-}
-
-async function imageOpen(
-  { layout, log }: RoleOptions,
-  { region }: Databases,
-  policy: Policy,
-): Promise<ImageWorld> {
-  await region.migrate('image', imageMigrations);
-  const store = fileStore({
-    id: 'file',
-    directory: layout.imageDir,
-    reserveBytes: imageReserveBytes,
-  });
-  const sizeLimitBytes = sizeLimitDefaultBytes;
-  return { db: region.db(), stores: [store], policy, clock, ids, log, sizeLimitBytes };
-}
+const holder = `${hostname()}:${process.pid}:${ids.hex()}`;
 
 /** Each under a lease of its own, so that N control processes share them. */
 async function reconcilersRun(
   { log, signal }: RoleOptions,
   { region }: Databases,
-  reconcilers: readonly Reconciler[],
+  { image, network, compute }: Services,
 ): Promise<void> {
   const db = region.db<KernelTables>();
-  const holder = `${hostname()}:${process.pid}:${ids.hex()}`;
-  await Promise.all(
-    reconcilers.map((reconciler) =>
-      leaseHold({ db, clock, log, name: reconciler.name, holder }, signal, ({ lost }) =>
-        reconcilerLoop(reconciler, new Waker(), { clock, log, stop: lost }),
-      ),
-    ),
-  );
+  const parts = { clock, ids, log };
+  const run = (reconciler: Reconciler, waker = new Waker()): Promise<void> =>
+    leaseHold({ db, clock, log, name: reconciler.name, holder }, signal, ({ lost }) =>
+      reconcilerLoop(reconciler, waker, { clock, log, stop: lost }),
+    );
+  const networkWaker = new Waker();
+  network.changes.onChange(networkWaker.wake);
+  network.mirror.onChange(networkWaker.wake);
+  await Promise.all([
+    run(imageSweep(image)),
+    run(networkSync(network), networkWaker),
+    run(hostSync(compute, parts)),
+  ]);
+}
+
+async function tasksRun(
+  { log, signal }: RoleOptions,
+  { cell }: Databases,
+  runner: TaskRunner<ComputeWorld>,
+): Promise<void> {
+  const db = cell.db<KernelTables>();
+  await leaseHold({ db, clock, log, name: 'tasks', holder }, signal, (lease) => runner.run(lease));
 }
 
 /** Where other processes write too (PostgreSQL), what they changed must be known here at once. */

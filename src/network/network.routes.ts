@@ -9,7 +9,7 @@ import { NetworkChange, NetworkWish } from './network.schema.ts';
 import { networkCreate, networkDelete, networkUpdate } from './network.ts';
 import { ports } from './port.collection.ts';
 import { PortChange, PortWish } from './port.schema.ts';
-import { portCreate, portDelete, portUpdate } from './port.ts';
+import { portCreate, portDelete, portUpdate } from './port-edit.ts';
 import { subnets } from './subnet.collection.ts';
 import { SubnetChange, SubnetWish } from './subnet.schema.ts';
 import { subnetCreate, subnetDelete, subnetUpdate } from './subnet.ts';

@@ -4,6 +4,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { UniqueViolation, type Db, type Tx } from '../kernel/db.ts';
 import type { Ids } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
+import type { DocumentPusher } from './document-push.ts';
 import { NetworkChanges, Touched } from './network-changes.ts';
 import type { NetworkTables } from './network.tables.ts';
 import type { QuotaLimits } from './quota.model.ts';
@@ -15,6 +16,7 @@ export interface NetworkWorld {
   readonly hosts: Hosts;
   readonly mirror: AgentMirror;
   readonly changes: NetworkChanges;
+  readonly documents: DocumentPusher;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;

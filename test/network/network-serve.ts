@@ -5,6 +5,7 @@ import { sqliteOpen } from '../../src/engines/sqlite/engine.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { randomIds } from '../../src/kernel/ids.ts';
 import { silentLog } from '../../src/kernel/log.ts';
+import { DocumentPusher } from '../../src/network/document-push.ts';
 import { NetworkChanges } from '../../src/network/network-changes.ts';
 import { networkApi } from '../../src/network/network.api.ts';
 import { networkMigrations } from '../../src/network/network.migrations.ts';
@@ -59,6 +60,7 @@ export async function networkServe(
     hosts,
     mirror,
     changes: new NetworkChanges(),
+    documents: new DocumentPusher(),
     clock: systemClock,
     ids: randomIds,
     log,

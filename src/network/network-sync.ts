@@ -1,0 +1,122 @@
+import type { DocumentOf } from '../cluster/agent-mirror.ts';
+import type { Host } from '../cluster/port.ts';
+import { causesOf } from '../kernel/errors.ts';
+import type { Reconciler } from '../kernel/reconciler.ts';
+import { hostNeeds, type HostNeeds } from './document.ts';
+import type { Touched } from './network-changes.ts';
+import type { NetworkTx, NetworkWorld } from './network.world.ts';
+
+const everyMs = 30_000;
+/** Externals before routers that hang on them, networks before routers that plug into them. */
+const order: readonly DocumentOf[] = ['external', 'network', 'router'];
+
+/**
+ * Every host has the documents it needs, as the database has them, and no others. After a change only what it touched is
+ * looked at; everything is when a host (re)connects and on the timer.
+ */
+export function networkSync(world: NetworkWorld): Reconciler {
+  let lookedAtAllMs = 0;
+  let current = new Set<string>();
+  return {
+    name: 'network-sync',
+    everyMs,
+    async run(signal) {
+      const touched = world.changes.take();
+      const connected = world.hosts
+        .list()
+        .filter(({ name }) => world.mirror.host(name)?.isCurrent === true);
+      const isNew = connected.some(({ name }) => !current.has(name));
+      current = new Set(connected.map(({ name }) => name));
+      const isAll = isNew || world.clock.now() - lookedAtAllMs >= everyMs;
+      try {
+        for (const host of connected) {
+          if (signal.aborted) return;
+          await hostSync(world, host, isAll ? null : touched);
+        }
+      } catch (error) {
+        // What was touched must be looked at again, whatever failed.
+        lookedAtAllMs = 0;
+        throw error;
+      }
+      if (isAll) lookedAtAllMs = world.clock.now();
+    },
+  };
+}
+
+/** `touched` null: everything. One document that fails keeps no other from being put in force. */
+async function hostSync(world: NetworkWorld, host: Host, touched: Touched | null): Promise<void> {
+  const needs = await world.db.read((tx) => hostNeeds(tx, host.name));
+  const affected = touched === null ? null : await world.db.read((tx) => affectedBy(tx, touched));
+  const failures: unknown[] = [];
+  for (const of of order) {
+    const ids = documentsOf(world, host, needs, of).filter(
+      (id) => affected === null || affected[of].has(id),
+    );
+    const results = await Promise.allSettled(
+      ids.map((id) => world.documents.push(world, host, of, id)),
+    );
+    for (const result of results) if (result.status === 'rejected') failures.push(result.reason);
+  }
+  const [first] = failures;
+  if (first === undefined) return;
+  world.log.warning('documents could not be put in force', {
+    host: host.name,
+    count: failures.length,
+    causes: causesOf(first),
+  });
+  throw new Error(`${failures.length} documents of host ${host.name} are not in force`, {
+    cause: first,
+  });
+}
+
+/** What the host needs, and what it has and no longer needs. */
+function documentsOf(world: NetworkWorld, host: Host, needs: HostNeeds, of: DocumentOf): string[] {
+  const wanted = { external: needs.externals, network: needs.networks, router: needs.routers }[of];
+  const ids = new Set(wanted);
+  for (const seen of world.mirror.host(host.name)?.documents() ?? []) {
+    if (seen.of === of && seen.digest !== null) ids.add(seen.id);
+  }
+  return [...ids];
+}
+
+/** A group touches the networks of its ports and of ports whose groups name it; a network touches its routers. */
+async function affectedBy(
+  tx: NetworkTx,
+  touched: Touched,
+): Promise<Record<DocumentOf, ReadonlySet<string>>> {
+  const networks = new Set(touched.networks);
+  const routers = new Set(touched.routers);
+  const groups = [...touched.groups];
+  if (groups.length > 0) {
+    const naming = await tx
+      .selectFrom('security_group_rule')
+      .select('security_group_id')
+      .distinct()
+      .where('remote_group_id', 'in', groups)
+      .execute();
+    const all = [...new Set([...groups, ...naming.map((rule) => rule.security_group_id)])];
+    const ports = await tx
+      .selectFrom('port_security_group')
+      .innerJoin('port', 'port.id', 'port_security_group.port_id')
+      .select('port.network_id')
+      .distinct()
+      .where('port_security_group.group_id', 'in', all)
+      .execute();
+    for (const { network_id } of ports) networks.add(network_id);
+  }
+  for (const column of ['network_id', 'device_id'] as const) {
+    const given = [...(column === 'network_id' ? networks : routers)];
+    if (given.length === 0) continue;
+    const ports = await tx
+      .selectFrom('port')
+      .select(['network_id', 'device_id'])
+      .where('device_owner', 'like', 'network:router_%')
+      .where(column, 'in', given)
+      .execute();
+    for (const port of ports) {
+      routers.add(port.device_id);
+      networks.add(port.network_id);
+    }
+  }
+  return { external: networks, network: networks, router: routers };
+}

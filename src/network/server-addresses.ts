@@ -1,0 +1,153 @@
+import type { PortTable } from './network.tables.ts';
+import type { NetworkWorld } from './network.world.ts';
+import type { ServerAddress, ServerPort } from './port.ts';
+
+/** By server, in the order of creation: a page of servers costs five queries, however many they are. */
+export async function portsOf(
+  { db }: NetworkWorld,
+  serverIds: readonly string[],
+): Promise<ReadonlyMap<string, readonly ServerPort[]>> {
+  if (serverIds.length === 0) return new Map();
+  return db.read(async (tx) => {
+    const ports = await tx
+      .selectFrom('port')
+      .innerJoin('network', 'network.id', 'port.network_id')
+      .selectAll('port')
+      .select(['network.name as network_name', 'network.mtu'])
+      .where('port.device_id', 'in', serverIds)
+      .where('port.device_owner', 'like', 'compute:%')
+      .orderBy('port.created_at')
+      .orderBy('port.id')
+      .execute();
+    const ids = ports.map(({ id }) => id);
+    if (ids.length === 0) return new Map();
+    const fixed = Map.groupBy(
+      await tx
+        .selectFrom('fixed_ip')
+        .select(['port_id', 'subnet_id', 'address'])
+        .where('port_id', 'in', ids)
+        .orderBy('position')
+        .execute(),
+      ({ port_id }) => port_id,
+    );
+    const floating = Map.groupBy(
+      await tx
+        .selectFrom('floating_ip')
+        .select(['port_id', 'floating_address', 'fixed_address'])
+        .where('port_id', 'in', ids)
+        .orderBy('id')
+        .execute(),
+      ({ port_id }) => port_id,
+    );
+    const groups = Map.groupBy(
+      await tx
+        .selectFrom('port_security_group')
+        .innerJoin('security_group', 'security_group.id', 'port_security_group.group_id')
+        .select(['port_security_group.port_id', 'security_group.id', 'security_group.name'])
+        .where('port_security_group.port_id', 'in', ids)
+        .orderBy('security_group.name')
+        .execute(),
+      ({ port_id }) => port_id,
+    );
+    const views = ports.map((port) =>
+      portView(port, {
+        fixed: fixed.get(port.id) ?? [],
+        floating: floating.get(port.id) ?? [],
+        groups: (groups.get(port.id) ?? []).map(({ id, name }) => ({ id, name })),
+      }),
+    );
+    return Map.groupBy(views, ({ serverId }) => serverId);
+  });
+}
+
+interface PortParts {
+  readonly fixed: readonly { readonly subnet_id: string; readonly address: string }[];
+  readonly floating: readonly {
+    readonly floating_address: string;
+    readonly fixed_address: string | null;
+  }[];
+  readonly groups: ServerPort['securityGroups'];
+}
+
+const portView = (
+  port: PortTable & { readonly network_name: string; readonly mtu: number },
+  { fixed, floating, groups }: PortParts,
+): ServerPort => ({
+  id: port.id,
+  serverId: port.device_id,
+  networkId: port.network_id,
+  networkName: port.network_name,
+  projectId: port.project_id,
+  mac: port.mac,
+  mtu: port.mtu,
+  status: port.status,
+  host: port.binding_host === '' ? null : port.binding_host,
+  isMadeForServer: port.is_server_made === 1,
+  fixedIps: fixed.map(({ subnet_id, address }) => ({
+    subnetId: subnet_id,
+    address,
+    version: address.includes(':') ? 6 : 4,
+  })),
+  floatingIps: floating.map(({ floating_address, fixed_address }) => ({
+    address: floating_address,
+    fixedAddress: fixed_address ?? '',
+  })),
+  securityGroups: groups,
+});
+
+/** Networks in the order of the server's ports, fixed before floating. */
+export async function addressesOf(
+  world: NetworkWorld,
+  serverIds: readonly string[],
+): Promise<ReadonlyMap<string, readonly ServerAddress[]>> {
+  const ports = await portsOf(world, serverIds);
+  return new Map([...ports].map(([id, list]) => [id, list.flatMap(addressesOfPort)]));
+}
+
+function addressesOfPort(port: ServerPort): ServerAddress[] {
+  const { networkId, networkName, id: portId, mac } = port;
+  const of = { networkId, networkName, portId, mac };
+  return [
+    ...port.fixedIps.map(({ address, version }) => ({
+      ...of,
+      address,
+      version,
+      kind: 'fixed' as const,
+    })),
+    ...port.floatingIps.map(({ address }) => ({
+      ...of,
+      address,
+      version: 4 as const,
+      kind: 'floating' as const,
+    })),
+  ];
+}
+
+export async function serversByAddress(
+  { db }: NetworkWorld,
+  projectId: string | null,
+  text: string,
+  version: 4 | 6,
+): Promise<readonly string[]> {
+  const rows = await db.read((tx) => {
+    const found = tx
+      .selectFrom('fixed_ip')
+      .innerJoin('port', 'port.id', 'fixed_ip.port_id')
+      .select(['port.device_id', 'fixed_ip.address'])
+      .where('port.device_owner', 'like', 'compute:%');
+    return (projectId === null ? found : found.where('port.project_id', '=', projectId)).execute();
+  });
+  const matching = rows.filter(
+    ({ address }) => address.includes(':') === (version === 6) && matches(address, text),
+  );
+  return [...new Set(matching.map(({ device_id }) => device_id))];
+}
+
+/** Nova's filter is a regular expression; one that is none is taken as it is written. */
+function matches(address: string, pattern: string): boolean {
+  try {
+    return new RegExp(pattern).test(address);
+  } catch {
+    return address.includes(pattern);
+  }
+}
