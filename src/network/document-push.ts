@@ -8,7 +8,7 @@ import {
   networkDocument,
   routerDocument,
 } from './document.ts';
-import type { NetworkTx, NetworkWorld } from './network.world.ts';
+import type { Documents, NetworkTx, NetworkWorld } from './network.world.ts';
 
 interface Turn {
   readonly current: Promise<void>;
@@ -20,10 +20,9 @@ interface Turn {
  * Brings one document of one host up to the database, one push at a time. Callers that come while one is under way share
  * the next, which reads the database anew: a thousand changes of one network cost a few pushes, not a thousand.
  */
-export class DocumentPusher {
+export class DocumentPusher implements Documents {
   readonly #turns = new Map<string, Turn>();
 
-  /** Resolves when the document, as the database has it now or later, is in force on the host. */
   push(world: NetworkWorld, host: Host, of: DocumentOf, id: string): Promise<void> {
     const key = `${host.name} ${of} ${id}`;
     const work = (): Promise<void> => documentPush(world, host, of, id);

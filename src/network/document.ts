@@ -8,7 +8,12 @@ import type {
   SubnetWanted,
 } from '../agent/api.ts';
 import { subnetPrefix } from './address.store.ts';
-import type { FixedIpTable, NetworkTable, PortTable, SubnetTable   SecurityGroupRuleTable,
+import type {
+  FixedIpTable,
+  NetworkTable,
+  PortTable,
+  SubnetTable,
+  SecurityGroupRuleTable,
 } from './network.tables.ts';
 import type { NetworkTx } from './network.world.ts';
 import type { AllowedPair, DhcpOption } from './port-insert.ts';

@@ -1,10 +1,9 @@
-import type { AgentMirror } from '../cluster/agent-mirror.ts';
-import type { Hosts } from '../cluster/port.ts';
+import type { AgentMirror, DocumentOf } from '../cluster/agent-mirror.ts';
+import type { Host, Hosts } from '../cluster/port.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { UniqueViolation, type Db, type Tx } from '../kernel/db.ts';
 import type { Ids } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
-import type { DocumentPusher } from './document-push.ts';
 import { NetworkChanges, Touched } from './network-changes.ts';
 import type { NetworkTables } from './network.tables.ts';
 import type { QuotaLimits } from './quota.model.ts';
@@ -16,10 +15,16 @@ export interface NetworkWorld {
   readonly hosts: Hosts;
   readonly mirror: AgentMirror;
   readonly changes: NetworkChanges;
-  readonly documents: DocumentPusher;
+  readonly documents: Documents;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
+}
+
+/** The way of documents to the agents. */
+export interface Documents {
+  /** Resolves when the document, as the database has it now or later, is in force on the host. */
+  push(world: NetworkWorld, host: Host, of: DocumentOf, id: string): Promise<void>;
 }
 
 export interface NetworkSettings {

@@ -293,15 +293,15 @@ async function floatingIpAssociate(
     work.touched.servers.add(wish.serverId);
     await work.tx
       .updateTable('floating_ip')
-      .set({
+      .set((e) => ({
         port_id: port.id,
         fixed_address: fixed.address,
         router_id: routerId,
+        revision: e('revision', '+', 1),
         updated_at: work.now,
-      })
+      }))
       .where('id', '=', floating.id)
       .execute();
-    await revisionRaise(work.tx, 'floating_ip', floating.id, work.now);
     return;
   }
   throw invalid('Instance network is not ready yet: no fixed address to associate with.');
