@@ -16,6 +16,8 @@ export interface AgentRunOptions {
   readonly guestGid: number;
   readonly accel: 'auto' | 'kvm' | 'tcg';
   readonly tbSizeMib: number;
+  /** Answer guests' questions about names outside the cloud; empty: those of the host. */
+  readonly resolvers: readonly string[];
   readonly log: Log;
   /** Aborted when it shall end. */
   readonly signal: AbortSignal;
@@ -23,7 +25,7 @@ export interface AgentRunOptions {
 }
 
 export async function agentRun(options: AgentRunOptions): Promise<void> {
-  const { stateDir, log, signal, guestUid, guestGid, accel } = options;
+  const { stateDir, log, signal, guestUid, guestGid, accel, cloudId, resolvers } = options;
   const clock = systemClock;
   const agent = await hostAgentOpen({
     stateDir,
@@ -34,7 +36,7 @@ export async function agentRun(options: AgentRunOptions): Promise<void> {
     clock,
     log,
     networkOpen: (lookup) =>
-      hostNetworkOpen({ cloud: options.cloudId, stateDir, guestUid, clock, log, ...lookup }),
+      hostNetworkOpen({ cloud: cloudId, stateDir, guestUid, resolvers, clock, log, ...lookup }),
   });
   const http = await agentHttpServe(agent, options.listen, log);
   log.info('the agent serves', {

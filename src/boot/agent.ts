@@ -19,6 +19,7 @@ export async function agentRun({
     guestGid: guestUid,
     accel,
     tbSizeMib,
+    resolvers: configuration.dnsServers,
     log,
     signal,
     ready,

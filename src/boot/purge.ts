@@ -41,6 +41,7 @@ async function networkPurge(layout: Layout): Promise<void> {
     cloud: layout.cloudId,
     stateDir: layout.agentDir,
     guestUid,
+    resolvers: [],
     metadata: () => new Map(),
     server: () => null,
     clock: systemClock,

@@ -28,6 +28,8 @@ export interface HostNetworkOptions {
   readonly stateDir: string;
   /** Owner of the taps. */
   readonly guestUid: number;
+  /** Answer what a tenant network does not know itself; empty: those of the host. */
+  readonly resolvers: readonly string[];
   readonly metadata: MetadataRender;
   /** The document of a server on this host. */
   readonly server: (id: string) => ServerWanted | null;
@@ -137,7 +139,7 @@ async function worldOpen(
   const services = networkServicesOpen({
     network: (id) => networks.get(id),
     metadata: (networkId, source) => metadataFor(options, networks, networkId, source),
-    forward: dnsForwardOpen({ resolvers: hostResolvers, timeoutMs: 3_000, asksMax: 256 }),
+    forward: dnsForwardOpen({ resolvers: resolversOf(options), timeoutMs: 3_000, asksMax: 256 }),
   });
   return { names, directory, routers, services, taps, ...kept };
 
@@ -178,6 +180,11 @@ async function routersKeep(place: RouterPlace): Promise<Keeper<RouterWanted>> {
     log,
   });
 }
+
+const resolversOf = ({ resolvers }: HostNetworkOptions): typeof hostResolvers =>
+  resolvers.length === 0
+    ? hostResolvers
+    : async () => resolvers.map((address) => ({ address, port: 53 }));
 
 function networkOf(networks: Keeper<NetworkWanted>, id: string): NetworkWanted {
   const network = networks.get(id);

@@ -1,14 +1,10 @@
 import { roleCommand } from '../role-command.ts';
-import type { RoleRun } from '../role.ts';
 
 export const agentCommand = roleCommand({
   name: 'agent',
   uid: null,
   umask: 0o022,
-  load: async () => {
-    const path: string = '../agent.ts';
-    return ((await import(path)) as { agentRun: RoleRun }).agentRun;
-  },
+  load: async () => (await import('../agent.ts')).agentRun,
   usage: `welkin agent - run the agent of this host in this process (started by: welkin up)
 
   --state-dir DIR     where the cloud lives (default /var/lib/welkin)

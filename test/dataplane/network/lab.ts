@@ -87,6 +87,7 @@ export async function labOpen(t: TestContext): Promise<Lab> {
       cloud,
       stateDir,
       guestUid: 65_534,
+      resolvers: [],
       metadata: metadataOfLab,
       server: (id) => servers.get(id) ?? null,
       clock: systemClock,

@@ -20,7 +20,15 @@ const agent = await hostAgentOpen({
   networkOpen: async (lookup) =>
     kind === 'empty'
       ? emptyNetwork()
-      : hostNetworkOpen({ cloud: 'ysrv', stateDir, guestUid, clock, log, ...lookup }),
+      : hostNetworkOpen({
+          cloud: 'ysrv',
+          stateDir,
+          guestUid,
+          resolvers: [],
+          clock,
+          log,
+          ...lookup,
+        }),
 });
 const http = await agentHttpServe(agent, { socketPath, gid: 0 }, log);
 process.send?.('ready');
