@@ -1,0 +1,194 @@
+/**
+ * kill -9 of control and agent at random moments, while servers are made, rebooted, copied and deleted: what was
+ * acknowledged ends in its final state, no poll sees a server vanish, a guest that nobody touched runs on, and in the
+ * end nothing is left over.
+ */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { test } from 'node:test';
+import { apiClient, type ApiClient } from '../support/client.ts';
+import { cloudUse, tinyEnsure, until, type Cloud } from '../support/cloud.ts';
+
+const kills = Number(process.env['WELKIN_TEST_KILLS'] ?? 200);
+const workers = 3;
+
+interface Watch {
+  /** Acknowledged and not yet asked to go. */
+  readonly alive: Set<string>;
+  readonly faults: string[];
+  isOver: boolean;
+}
+
+interface House {
+  readonly api: ApiClient;
+  readonly imageId: string;
+  readonly networkId: string;
+}
+
+const servers = '/compute/v2.1/servers';
+
+async function serverCreate(
+  { api, imageId, networkId }: House,
+  name: string,
+): Promise<string | null> {
+  const answer = await api.call('POST', servers, {
+    server: { name, imageRef: imageId, flavorRef: '42', networks: [{ uuid: networkId }] },
+  });
+  if (answer === null) return null;
+  assert.equal(answer.status, 202, JSON.stringify(answer.json));
+  return answer.json.server.id;
+}
+
+/** The server when it is at rest: no task, and not being built. */
+async function settled({ api }: House, watch: Watch, id: string) {
+  return until(
+    `server ${id} to settle`,
+    async () => {
+      const { status, json } = await api.insist('GET', `${servers}/${id}`);
+      if (status !== 200) {
+        watch.faults.push(`server ${id} answered ${status} although it was acknowledged`);
+        return { status: 'GONE' };
+      }
+      const { server } = json;
+      return server['OS-EXT-STS:task_state'] === null && server.status !== 'BUILD' && server;
+    },
+    600_000,
+  );
+}
+
+async function act({ api }: House, id: string, body: object): Promise<boolean> {
+  const answer = await api.call('POST', `${servers}/${id}/action`, body);
+  return answer !== null && answer.status < 300;
+}
+
+/** One server's life, over and over, until the killing is over. */
+async function work(house: House, watch: Watch, worker: number): Promise<void> {
+  for (let round = 1; !watch.isOver; round++) {
+    const id = await serverCreate(house, `kill-${worker}-${round}`);
+    if (id === null) continue;
+    watch.alive.add(id);
+    const made = await settled(house, watch, id);
+    if (made.status !== 'ACTIVE')
+      watch.faults.push(`create of ${id}: ${made.status} ${JSON.stringify(made.fault)}`);
+    for (const body of [{ reboot: { type: 'HARD' } }, { 'os-stop': null }, { 'os-start': null }]) {
+      if (watch.isOver || !(await act(house, id, body))) continue;
+      const after = await settled(house, watch, id);
+      const wanted = 'os-stop' in body ? 'SHUTOFF' : 'ACTIVE';
+      if (after.status !== wanted)
+        watch.faults.push(`${JSON.stringify(body)} of ${id}: ${after.status}`);
+    }
+    if (round % 3 === 0) {
+      await act(house, id, { createImage: { name: `kill-${worker}-${round}` } });
+      await settled(house, watch, id);
+    }
+    watch.alive.delete(id);
+    await house.api.insist('DELETE', `${servers}/${id}`);
+  }
+}
+
+/** Polls everything acknowledged: none of it may be missing from a list. */
+async function poll({ api }: House, watch: Watch): Promise<void> {
+  while (!watch.isOver) {
+    const expected = [...watch.alive];
+    const answer = await api.call('GET', servers);
+    if (answer !== null && answer.status === 200) {
+      const listed = new Set(answer.json.servers.map(({ id }: { id: string }) => id));
+      for (const id of expected) {
+        if (watch.alive.has(id) && !listed.has(id))
+          watch.faults.push(`server ${id} vanished from the list`);
+      }
+    }
+    await sleep(200);
+  }
+}
+
+const pidOf = (cloud: Cloud, program: 'control' | 'agent'): number | null => {
+  try {
+    const text = readFileSync(join(cloud.stateDir, 'run', `${program}.json`), 'utf8');
+    return (JSON.parse(text) as { pid: number }).pid;
+  } catch {
+    return null;
+  }
+};
+
+async function killAtRandom(cloud: Cloud): Promise<void> {
+  for (let n = 0; n < kills; n++) {
+    await sleep(300 + Math.random() * 1_200);
+    const pid = pidOf(cloud, n % 2 === 0 ? 'control' : 'agent');
+    if (pid === null) continue;
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It has just been killed and is being started again.
+    }
+  }
+}
+
+const guestPids = (cloud: Cloud): string[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+        return words.startsWith('qemu-system') && words.includes(cloud.stateDir);
+      } catch {
+        return false;
+      }
+    });
+
+test(`${kills} kills of control and agent lose nothing and leave nothing`, async () => {
+  await using cloud = await cloudUse();
+  await tinyEnsure(cloud);
+  const api = await apiClient(cloud);
+  const find = async (path: string, key: string, name: string): Promise<string> => {
+    const { json } = await api.insist('GET', `${path}?name=${name}`);
+    return json[key][0].id;
+  };
+  const imageId = await find('/image/v2/images', 'images', 'tiny');
+  const made = await api.insist('POST', '/network/v2.0/networks', {
+    network: { name: 'kill-net' },
+  });
+  const networkId = made.json.network.id;
+  const subnet = { network_id: networkId, ip_version: 4, cidr: '10.9.0.0/24' };
+  await api.insist('POST', '/network/v2.0/subnets', { subnet });
+  const house: House = { api, imageId, networkId };
+  const watch: Watch = { alive: new Set(), faults: [], isOver: false };
+
+  const witness = await serverCreate(house, 'kill-witness');
+  assert(witness !== null);
+  assert.equal((await settled(house, watch, witness)).status, 'ACTIVE');
+  const [witnessPid] = guestPids(cloud);
+
+  const working = Array.from({ length: workers }, (_, index) => work(house, watch, index));
+  const polling = poll(house, watch);
+  await killAtRandom(cloud);
+  watch.isOver = true;
+  await Promise.all([...working, polling]);
+  assert.deepEqual(watch.faults, []);
+  assert.ok(guestPids(cloud).includes(witnessPid ?? ''), 'the guest that nobody touched runs on');
+
+  const { json } = await api.insist('GET', servers);
+  for (const { id } of json.servers) await api.insist('DELETE', `${servers}/${id}`);
+  await until('every server to be gone', async () => {
+    const { json: left } = await api.insist('GET', servers);
+    return left.servers.length === 0;
+  });
+  await until('every guest to be gone', async () => guestPids(cloud).length === 0);
+  const images = await api.insist('GET', '/image/v2/images?limit=1000');
+  for (const image of images.json.images) {
+    if (image.name.startsWith('kill-')) await api.insist('DELETE', `/image/v2/images/${image.id}`);
+  }
+  const ports = await api.insist('GET', `/network/v2.0/ports?network_id=${networkId}`);
+  const owners = ports.json.ports.map(({ device_owner }: { device_owner: string }) => device_owner);
+  assert.deepEqual(owners, ['network:dhcp'], 'no port of a server is left');
+  const { json: hypervisors } = await api.insist('GET', '/compute/v2.1/os-hypervisors/detail');
+  assert.equal(hypervisors.hypervisors[0].vcpus_used, 0, 'no claim is left');
+  assert.deepEqual(readdirSync(join(cloud.stateDir, 'agent', 'servers')), [], 'no file is left');
+  await until('the network to leave the host', async () => {
+    const names = execFileSync('ip', ['netns', 'list'], { encoding: 'utf8' });
+    return !names.includes(networkId.slice(-8));
+  });
+});

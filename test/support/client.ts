@@ -1,0 +1,63 @@
+/** A client of the APIs that knows what a connection that broke means: nobody acknowledged anything. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Cloud } from './cloud.ts';
+
+export interface ApiAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests look into JSON of any shape
+  readonly json: any;
+}
+
+export interface ApiClient {
+  /** Null: no answer came, or the answer says that the server is not there just now. */
+  call(method: string, path: string, body?: unknown): Promise<ApiAnswer | null>;
+  /** Asks again until there is an answer: only for what can be repeated. */
+  insist(method: string, path: string, body?: unknown): Promise<ApiAnswer>;
+}
+
+const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
+
+/** Logs in as the administrator of the cloud. */
+export async function apiClient(cloud: Cloud): Promise<ApiClient> {
+  const openrc = readFileSync(join(cloud.stateDir, 'openrc'), 'utf8');
+  const password = /OS_PASSWORD="([^"]+)"/.exec(openrc)?.[1];
+  const domain = { name: 'Default' };
+  const auth = {
+    identity: { methods: ['password'], password: { user: { name: 'admin', domain, password } } },
+    scope: { project: { name: 'admin', domain } },
+  };
+  let token = '';
+  const send = async (method: string, path: string, body?: unknown): Promise<ApiAnswer | null> => {
+    try {
+      const response = await fetch(cloud.apiUrl + path, {
+        method,
+        headers: {
+          'X-Auth-Token': token,
+          'X-OpenStack-Nova-API-Version': '2.72',
+          ...(body !== undefined && { 'Content-Type': 'application/json' }),
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+        signal: AbortSignal.timeout(60_000),
+      });
+      const text = await response.text();
+      if (response.status === 503) return null;
+      const { status, headers } = response;
+      return { status, headers, json: text.startsWith('{') ? JSON.parse(text) : undefined };
+    } catch {
+      return null;
+    }
+  };
+  const insist: ApiClient['insist'] = async (method, path, body) => {
+    for (let attempt = 0; attempt < 600; attempt++) {
+      const answer = await send(method, path, body);
+      if (answer !== null) return answer;
+      await pause(100);
+    }
+    throw new Error(`${method} ${path}: no answer in a minute`);
+  };
+  const made = await insist('POST', '/identity/v3/auth/tokens', { auth });
+  token = made.headers.get('x-subject-token') ?? '';
+  return { call: send, insist };
+}
