@@ -2,6 +2,7 @@ import type { Api } from '../kernel/http/api.ts';
 import type { Endpoint } from '../kernel/http/endpoint.ts';
 import { accessRuleRoutes, applicationCredentialRoutes } from './application-credential.routes.ts';
 import { credentialRoutes, ec2CredentialRoutes } from './credential.routes.ts';
+import { domainConfigRoutes } from './domain-config.routes.ts';
 import { domainRoutes } from './domain.routes.ts';
 import { endpointFilterRoutes } from './endpoint-filter.routes.ts';
 import { endpointGroupRoutes } from './endpoint-group.routes.ts';
@@ -26,6 +27,7 @@ import { versionRoutes } from './version.routes.ts';
 export const identityEndpoints: readonly Endpoint<IdentityWorld>[] = [
   ...tokenRoutes,
   ...domainRoutes,
+  ...domainConfigRoutes,
   ...projectRoutes,
   ...projectTagRoutes,
   ...userRoutes,

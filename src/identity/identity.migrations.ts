@@ -29,6 +29,24 @@ export const identityMigrations: Migrations = {
         .execute();
     },
   },
+  '0004-domain-config': {
+    async up(db) {
+      await db.schema
+        .createTable('identity_domain_config')
+        .addColumn('domain_id', 'text', (c) =>
+          c.notNull().references('identity_project.id').onDelete('cascade'),
+        )
+        .addColumn('group_name', 'text', (c) => c.notNull())
+        .addColumn('option_name', 'text', (c) => c.notNull())
+        .addColumn('value', 'text', (c) => c.notNull())
+        .addPrimaryKeyConstraint('identity_domain_config_pk', [
+          'domain_id',
+          'group_name',
+          'option_name',
+        ])
+        .execute();
+    },
+  },
 };
 
 async function projectsCreate(db: Kysely<unknown>): Promise<void> {

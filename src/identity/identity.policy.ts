@@ -82,6 +82,15 @@ const projectRules: PolicyDefaults = {
   'identity:create_domain': adminOnly('Create a domain'),
   'identity:update_domain': adminOnly('Change a domain'),
   'identity:delete_domain': adminOnly('Delete a domain'),
+  'identity:get_domain_config': adminReads('Show the configuration of a domain'),
+  'identity:get_security_compliance_domain_config': {
+    ...anyone('What a password must look like'),
+    scopes: everyScope,
+  },
+  'identity:get_domain_config_default': adminReads('What holds where a domain says nothing'),
+  'identity:create_domain_config': adminOnly('Set the configuration of a domain'),
+  'identity:update_domain_config': adminOnly('Change the configuration of a domain'),
+  'identity:delete_domain_config': adminOnly('Take back the configuration of a domain'),
   'identity:get_project': rule(projectReader, 'Show a project'),
   'identity:list_projects': rule(domainReader('target.domain_id'), 'List projects'),
   'identity:list_user_projects': rule(

@@ -16,6 +16,12 @@ export interface IdentityTables {
   identity_region: RegionRow;
   identity_service: ServiceRow;
   identity_endpoint: EndpointRow;
+  identity_domain_config: {
+    domain_id: string;
+    group_name: string;
+    option_name: string;
+    value: string;
+  };
   identity_policy: PolicyRow;
   identity_endpoint_group: EndpointGroupRow;
   /** One of endpoint and group is set. */

@@ -31,6 +31,7 @@ test('every rule that is asked is declared, and every rule declared is asked', a
     'create_domain_role',
     'update_domain_role',
     'delete_domain_role',
+    'get_security_compliance_domain_config',
     'list_role_assignments_for_tree',
     'list_trusts_for_trustor',
     'list_trusts_for_trustee',

@@ -404,3 +404,42 @@ test('revocations are listed for services', async () => {
   assert.equal(events.length, 1);
   assert.equal(typeof events[0].audit_id, 'string');
 });
+
+test('the configuration of a domain is kept by group and option, its secrets are never shown', async () => {
+  await using cloud = await cloudOpen();
+  const { id } = await cloud.create('/v3/domains', { domain: { name: 'corp' } });
+  const path = `/v3/domains/${id}/config`;
+  const config = { identity: { driver: 'ldap' }, ldap: { url: 'ldap://corp', password: 'hush' } };
+  const made = await cloud.call('PUT', path, { body: { config } });
+  assert.equal(made.status, 201);
+  const visible = { identity: { driver: 'ldap' }, ldap: { url: 'ldap://corp' } };
+  assert.deepEqual(made.json.config, visible);
+  const rows = await cloud.world.db.read((tx) =>
+    tx.selectFrom('identity_domain_config').selectAll().execute(),
+  );
+  assert.equal(rows.length, 3);
+  assert.doesNotMatch(JSON.stringify(rows), /hush/);
+  assert.deepEqual((await cloud.call('GET', `${path}/ldap`)).json.config, { ldap: visible.ldap });
+  assert.deepEqual((await cloud.call('GET', `${path}/ldap/url`)).json.config, visible.ldap);
+  assert.equal((await cloud.call('GET', `${path}/ldap/password`)).status, 404);
+  const set = (below: string, wanted: unknown) =>
+    cloud.call('PATCH', path + below, { body: { config: wanted } });
+  assert.equal(
+    (await set('/identity/driver', { driver: 'sql' })).json.config.identity.driver,
+    'sql',
+  );
+  assert.equal((await set('/identity/list_limit', { list_limit: 5 })).status, 404);
+  assert.equal((await set('/identity', { ldap: { url: 'x' } })).status, 403);
+  assert.equal((await set('', { ldap: { colour: 'red' } })).status, 403);
+  assert.equal((await set('', { paste: { url: 'x' } })).status, 403);
+  assert.equal((await set('', {})).status, 403);
+  assert.equal((await cloud.call('DELETE', `${path}/identity/driver`)).status, 204);
+  assert.equal((await cloud.call('GET', `${path}/identity`)).status, 404);
+  assert.equal((await cloud.call('PUT', path, { body: { config } })).status, 200);
+  assert.equal((await cloud.call('DELETE', path)).status, 204);
+  assert.equal((await cloud.call('GET', path)).status, 404);
+  const all = (await cloud.call('GET', '/v3/domains/config/default')).json.config;
+  assert.equal(all.identity.driver, 'sql');
+  const one = await cloud.call('GET', '/v3/domains/config/ldap/use_tls/default');
+  assert.deepEqual(one.json.config, { use_tls: false });
+});

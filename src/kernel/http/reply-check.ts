@@ -1,5 +1,8 @@
-import { Compile } from 'typebox/compile';
+import type { TSchema } from 'typebox';
+import { Compile, type Validator } from 'typebox/compile';
 import type { Reply, Route } from './endpoint.ts';
+
+const compiledSchemas = new WeakMap<TSchema, Validator>();
 
 /** Throws when an answer is not what its route declares: the published schema would lie. */
 export function replyCheck(route: Route, { status, body, bytes }: Reply): void {
@@ -13,7 +16,8 @@ export function replyCheck(route: Route, { status, body, bytes }: Reply): void {
   const wire: unknown = JSON.parse(
     typeof bytes === 'string' ? bytes : JSON.stringify(body ?? null),
   );
-  const compiled = Compile(schema);
+  const compiled = compiledSchemas.get(schema) ?? Compile(schema);
+  compiledSchemas.set(schema, compiled);
   if (compiled.Check(wire)) return;
   const errors = compiled
     .Errors(wire)
