@@ -85,7 +85,7 @@ export async function hostAgentOpen(options: HostAgentOptions): Promise<HostAgen
     disks: { images, owner },
     startGate: new Gate(Math.max(2, cpus().length)),
     report: (server) => hub.publish({ kind: 'server', server }),
-    disksAtRest: (serverId, signal) => snapshots.atRest(serverId, signal),
+    copiesEnd: (serverId, which, signal) => snapshots.copiesEnd(serverId, which, signal),
   };
   const servers = new Servers({
     host,

@@ -43,8 +43,7 @@ export async function backupWait(qmp: Qmp, id: string, signal: AbortSignal): Pro
     );
     changed.catch(() => {});
     const job = await jobRead(qmp, id);
-    if (job === null)
-      throw new AgentFailure('internal', 'the copy ended with the process that made it');
+    if (job === null) throw new AgentFailure('internal', 'the process that made the copy ended');
     if (job.status === 'concluded') {
       await jobClear(qmp, id);
       if (job.error === undefined) return;

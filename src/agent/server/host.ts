@@ -21,6 +21,6 @@ export interface ServerHost {
   /** Bounds how many servers are built and started at a time. */
   readonly startGate: Gate;
   report(actual: ServerActual): void;
-  /** Resolves when no copy of a disk of this server needs it to stand still. */
-  disksAtRest(serverId: string, signal: AbortSignal): Promise<void>;
+  /** Resolves when no disk of this server is copied any more, or none that has to stand still for it. */
+  copiesEnd(serverId: string, which: 'all' | 'at-rest', signal: AbortSignal): Promise<void>;
 }

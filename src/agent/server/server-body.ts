@@ -109,7 +109,7 @@ export class ServerBody {
   // ---------------------------------------------------------------- steps
 
   async disksEnsure(wanted: ServerWanted, interrupt: AbortSignal): Promise<void> {
-    await this.#host.disksAtRest(wanted.id, interrupt);
+    await this.#host.copiesEnd(wanted.id, 'at-rest', interrupt);
     try {
       this.disks = await disksBuild(this.#host.disks, this.paths.directory, wanted.disks);
     } catch (error) {
@@ -119,7 +119,7 @@ export class ServerBody {
   }
 
   async start(wanted: ServerWanted, interrupt: AbortSignal): Promise<void> {
-    await this.#host.disksAtRest(wanted.id, interrupt);
+    await this.#host.copiesEnd(wanted.id, 'at-rest', interrupt);
     const networks = wanted.nics.map(({ networkId }) => networkOrThrow(this.#host, networkId));
     if (wanted.configDrive) {
       const image = isoImage('config-2', configDriveFiles(wanted, networks));
@@ -181,9 +181,11 @@ export class ServerBody {
     }
   }
 
-  async suspend(): Promise<void> {
-    const process = this.process;
-    if (process === null) return;
+  async suspend(wanted: ServerWanted, interrupt: AbortSignal): Promise<void> {
+    // A process that copies a disk cannot give the disk away.
+    await this.#host.copiesEnd(wanted.id, 'all', interrupt);
+    const { process } = this;
+    if (process === null || interrupt.aborted) return;
     const wasRunning = process.state === 'running';
     await process.pause();
     // The memory is worth nothing without the machine that it fits.
@@ -251,9 +253,14 @@ export class ServerBody {
 
   #watched(started: QemuProcess): GuestProcess {
     const look = async (): Promise<void> => {
-      if ((await process.look()) !== 'dead') return this.#options.onChange();
-      await process.kill();
-      this.#ended(process, 'crashed');
+      const { state, hasIoError } = process;
+      const sight = await process.look();
+      if (sight === 'dead') {
+        await process.kill();
+        this.#ended(process, 'crashed');
+      } else if (state !== process.state || hasIoError !== process.hasIoError) {
+        this.#options.onChange();
+      }
     };
     // A monitor that does not answer is closing, and its end is seen elsewhere.
     const process = new GuestProcess(this.#host.clock, started, () => void look().catch(() => {}));

@@ -136,6 +136,7 @@ export class Server {
       this.#isToLookAgain = false;
       const { wanted } = this;
       const interrupt = this.#interrupt.signal;
+      const before = this.#sight();
       try {
         await this.#body.settle();
         const step = stepNext(wanted, this.#body.seen(wanted));
@@ -147,11 +148,19 @@ export class Server {
         }
       } catch (error) {
         if (interrupt.aborted || (await this.#isProcessLost(error))) this.#isToLookAgain = true;
-        else await this.#failed(wanted, error);
+        else {
+          await this.#failed(wanted, error);
+          // What the step itself stirred up before it failed is no reason to take it again.
+          this.#isToLookAgain = wanted !== this.wanted || before !== this.#sight();
+        }
       }
       this.#report();
     }
     this.#isLooping = false;
+  }
+
+  #sight(): string {
+    return JSON.stringify(this.#body.seen(this.wanted));
   }
 
   /** A step that fails because its process ended says nothing about the document. */
@@ -190,7 +199,7 @@ export class Server {
       case 'power-off':
         return body.powerOff(wanted, interrupt);
       case 'suspend':
-        return body.suspend();
+        return body.suspend(wanted, interrupt);
       case 'nics':
         return body.nicsEnsure(wanted, interrupt);
       case 'pause':

@@ -12,7 +12,7 @@ import { agentErrorOf, AgentFailure } from '../failure.ts';
 import { Gate } from '../gate.ts';
 import { backupCancel, backupStart, backupWait } from '../qemu/backup.ts';
 import { processKill, processScan } from '../qemu/process.ts';
-import type { Qmp } from '../qemu/qmp.ts';
+import { QmpClosed, type Qmp } from '../qemu/qmp.ts';
 import type { ServerHost } from '../server/host.ts';
 import type { DiskBuilt } from './disks.ts';
 import { asNoSpace, directorySync, fileReplace, jsonRead, jsonWrite } from './files.ts';
@@ -214,10 +214,11 @@ export class Snapshots {
       await rm(path, { force: true });
   }
 
-  /** Resolves when no disk of the server has to stand still any more. */
-  async atRest(serverId: string, signal: AbortSignal): Promise<void> {
+  /** Resolves when no disk of the server is copied any more, or none that has to stand still for it. */
+  async copiesEnd(serverId: string, which: 'all' | 'at-rest', signal: AbortSignal): Promise<void> {
     for (const copy of this.#copies.values()) {
-      if (copy.serverId !== serverId || !copy.isAtRest || signal.aborted) continue;
+      if (copy.serverId !== serverId || signal.aborted) continue;
+      if (which === 'at-rest' && !copy.isAtRest) continue;
       const isAborted = new Promise<void>((resolve) =>
         signal.addEventListener('abort', () => resolve(), { once: true }),
       );
@@ -256,7 +257,10 @@ export class Snapshots {
       if (qmp !== null) await backupCancel(qmp, record.id).catch(() => {});
       await rm(part, { force: true });
       if (signal.aborted) return;
-      const failure = asNoSpace(error, `copying disk ${record.diskId}`);
+      const failure =
+        error instanceof QmpClosed
+          ? new AgentFailure('internal', 'the process that made the copy ended', error)
+          : asNoSpace(error, `copying disk ${record.diskId}`);
       log.warning('a snapshot failed', { snapshot: record.id, causes: causesOf(failure) });
       await this.#conclude({ ...record, state: 'failed', error: agentErrorOf(failure) });
     }

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { DiskWanted, SnapshotActual } from '../../../src/agent/api.ts';
 import { commandRun } from '../../../src/agent/command.ts';
+import { guestDisk } from './guest-program.ts';
 import { imagePut, labOpen, until, type Lab } from './lab.ts';
 
 const rootDisk = (lab: Lab, change: Partial<DiskWanted> = {}): DiskWanted => ({
@@ -147,6 +149,27 @@ test('a stopped and a suspended server are copied too', async (t) => {
     assert.doesNotMatch(image, /backing/);
     rmSync(path);
   }
+});
+
+test('a suspend waits for a copy that goes on, a stop ends it', async (t) => {
+  const image = guestDisk(64);
+  // Nothing to compress and nothing to leave out: the copy takes a while.
+  randomBytes(60 << 20).copy(image, 1 << 20);
+  const lab = await labOpen(t, { image });
+  const { id } = await lab.carryOut();
+  const snapshotId = '01930000-0000-7000-9000-000000000041';
+  await lab.agent.snapshotPut(snapshotId, { serverId: id, diskId: 'root' });
+  const suspended = await lab.carryOut({ run: { state: 'suspended' } });
+  assert.deepEqual([suspended.power, suspended.error], ['suspended', null]);
+  assert.equal((await snapshotDone(lab, snapshotId)).state, 'done');
+  await lab.agent.snapshotDelete(snapshotId);
+  await lab.carryOut();
+  await lab.agent.snapshotPut(snapshotId, { serverId: id, diskId: 'root' });
+  const stopped = await lab.carryOut({ run: { state: 'stopped' } });
+  assert.deepEqual([stopped.power, stopped.error], ['stopped', null]);
+  const snapshot = await snapshotDone(lab, snapshotId);
+  assert.deepEqual([snapshot.state, snapshot.error?.code], ['failed', 'internal']);
+  assert.deepEqual(readdirSync(join(lab.stateDir, 'snapshots')), [`${snapshotId}.json`]);
 });
 
 test('a copy that a process makes goes on when the agent is killed', async (t) => {
