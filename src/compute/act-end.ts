@@ -1,6 +1,6 @@
 import { flag } from '../kernel/db.ts';
 import type { Act as TaskAct } from '../kernel/task.ts';
-import { actionEnd } from './action.store.ts';
+import { actionEnd, actionReopen } from './action.store.ts';
 import type { CellTables, ComputeWorld } from './compute.world.ts';
 import type { Tx } from '../kernel/db.ts';
 import type { ActInput, ServerEdit } from './server-act.ts';
@@ -30,6 +30,24 @@ export async function actDone(
     if (server === null) return;
     await more(tx, server);
     await actionEnd(tx, input, { now, error: null, host: server.host });
+  });
+}
+
+/** Takes `actDone` back, unless something else has begun since. */
+export async function actUndone(
+  { world, input, clock }: EndingAct,
+  vmState: string,
+  before: ServerEdit,
+): Promise<void> {
+  await world.cell.write(async (tx) => {
+    if (await isOvertaken(tx, input)) return;
+    const server = await serverUpdate(
+      tx,
+      input.serverId,
+      { vmStates: [vmState], taskStates: [null] },
+      { ...before, task_state: input.taskState, updated_at: clock.now() },
+    );
+    if (server !== null) await actionReopen(tx, input);
   });
 }
 

@@ -83,3 +83,17 @@ export async function actionEnd(
     .where('finished_at', 'is', null)
     .execute();
 }
+
+/** What was marked as ended goes on: the task that ended it is undone. */
+export async function actionReopen(tx: CellTx, { actionId, eventId }: ActionRef): Promise<void> {
+  await tx
+    .updateTable('instance_action_event')
+    .set({ finished_at: null, result: null, traceback: null, details: null })
+    .where('id', '=', eventId)
+    .execute();
+  await tx
+    .updateTable('instance_action')
+    .set({ finished_at: null, message: null })
+    .where('id', '=', actionId)
+    .execute();
+}

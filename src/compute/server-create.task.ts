@@ -1,6 +1,6 @@
 import { Failure } from '../kernel/errors.ts';
 import type { Act, Step, TaskKind } from '../kernel/task.ts';
-import { actionEnd } from './action.store.ts';
+import { actionEnd, actionReopen } from './action.store.ts';
 import { claimRemove } from './claim.store.ts';
 import { hostFind } from './host.store.ts';
 import type { ComputeWorld } from './compute.world.ts';
@@ -141,6 +141,22 @@ const activate: CreateStep = {
         { vm_state: 'active', task_state: null, launched_at: now, updated_at: now },
       );
       if (server !== null) await actionEnd(tx, input, { now, error: null, host: server.host });
+    });
+  },
+  async undo({ world, input, clock }) {
+    await world.cell.write(async (tx) => {
+      const server = await serverUpdate(
+        tx,
+        input.serverId,
+        { vmStates: ['active'], taskStates: [null] },
+        {
+          vm_state: 'building',
+          task_state: 'spawning',
+          launched_at: null,
+          updated_at: clock.now(),
+        },
+      );
+      if (server !== null) await actionReopen(tx, input);
     });
   },
 };

@@ -1,5 +1,6 @@
-import type { Step, TaskKind } from '../kernel/task.ts';
 import { flag } from '../kernel/db.ts';
+import { causesOf, Failure, unavailable } from '../kernel/errors.ts';
+import type { Step, TaskKind } from '../kernel/task.ts';
 import { actionEnd } from './action.store.ts';
 import { claimRemove } from './claim.store.ts';
 import type { ComputeWorld } from './compute.world.ts';
@@ -82,8 +83,29 @@ const row: DeleteStep = {
   },
 };
 
+/** What cannot be done now is tried again until it can: a delete has no way back. */
+const forward = ({ name, run }: DeleteStep): DeleteStep => ({
+  name,
+  async run(act) {
+    try {
+      await run(act);
+    } catch (cause) {
+      if (cause instanceof Failure && cause.kind === 'unavailable') throw cause;
+      act.log.warning('a delete cannot go on yet', { step: name, causes: causesOf(cause) });
+      throw unavailable(`delete: ${name}`, { cause });
+    }
+  },
+});
+
 /** Goes only forward: a delete that was acknowledged ends with nothing left. */
 export const serverDeleteTask: TaskKind<ComputeWorld, ServerDeleteInput> = {
   kind: 'server-delete',
-  steps: [hosts, network, row],
+  steps: [hosts, network, row].map(forward),
+  // Only after a fault of ours: the server stays `deleting`, and a reconciler begins again.
+  async failed({ world, input, clock }, error) {
+    const text = error instanceof Error ? error.message : String(error);
+    await world.cell.write((tx) =>
+      actionEnd(tx, input, { now: clock.now(), error: text, host: null }),
+    );
+  },
 };

@@ -39,6 +39,9 @@ const port: Step<ComputeWorld, NicInput> = {
   },
   async undo({ world, input: { serverId, nic } }) {
     await world.network.portDetach(serverId, nic.portId);
+    await world.cell.write(async (tx) => {
+      await tx.deleteFrom('server_nic').where('port_id', '=', nic.portId).execute();
+    });
   },
 };
 
@@ -69,6 +72,8 @@ const unplug: Step<ComputeWorld, DetachInput> = {
   /** The guest did not let go of it: it keeps it. */
   async undo(act) {
     const { world, input } = act;
+    const ports = (await world.network.portsOf([input.serverId])).get(input.serverId) ?? [];
+    if (!ports.some(({ id }) => id === input.nic.portId)) return;
     await world.cell.write(async (tx) => {
       await tx
         .insertInto('server_nic')

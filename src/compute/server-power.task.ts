@@ -1,5 +1,5 @@
 import type { Step, TaskKind } from '../kernel/task.ts';
-import { actDone, actFailed, isOvertaken } from './act-end.ts';
+import { actDone, actFailed, actUndone, isOvertaken } from './act-end.ts';
 import type { ComputeWorld } from './compute.world.ts';
 import type { ActInput } from './server-act.ts';
 import { serverApply, serverPut } from './server-apply.ts';
@@ -44,6 +44,7 @@ const done: Step<ComputeWorld, PowerInput> = {
     const { vmState, power } = act.input.after;
     await actDone(act, { vm_state: vmState, power_state: power });
   },
+  undo: (act) => actUndone(act, act.input.after.vmState, {}),
 };
 
 export const serverPowerTask: TaskKind<ComputeWorld, PowerInput> = {

@@ -1,5 +1,5 @@
 import type { Step, TaskKind } from '../kernel/task.ts';
-import { actDone, actFailed, isOvertaken } from './act-end.ts';
+import { actDone, actFailed, actUndone, isOvertaken } from './act-end.ts';
 import type { ComputeWorld } from './compute.world.ts';
 import { imageEnsure } from './image-ensure.ts';
 import type { ActInput } from './server-act.ts';
@@ -51,6 +51,7 @@ const done: RebuildStep = {
       ...(!wasStopped && { launched_at: act.clock.now() }),
     });
   },
+  undo: (act) => actUndone(act, act.input.wasStopped ? 'stopped' : 'active', {}),
 };
 
 export const serverRebuildTask: TaskKind<ComputeWorld, RebuildInput> = {

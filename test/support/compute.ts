@@ -45,18 +45,25 @@ export interface ComputeHouseOptions {
   readonly actors?: Readonly<Record<string, Actor>>;
   /** Databases that outlive the house; default: in memory, closed with it. */
   readonly engines?: { readonly region: Engine; readonly cell: Engine };
-  /** Not started: the test runs tasks itself. */
-  readonly runner?: boolean;
+  /** The house that was killed: databases, hosts, networks and images are what it left. */
+  readonly after?: ComputeHouse;
+  /** Kinds of tasks, as the test wants them to go. */
+  readonly tasks?: (kinds: typeof computeTasks, house: { crash(): void }) => typeof computeTasks;
 }
 
 export interface ComputeHouse extends AsyncDisposable {
   readonly world: ComputeWorld;
+  readonly engines: { readonly region: Engine; readonly cell: Engine };
   readonly http: TestServer;
   readonly agents: ReadonlyMap<string, SimAgent>;
   readonly network: MemoryNetwork;
   readonly images: MemoryImages;
   /** As a process that was killed: nothing is finished, what is in the databases stays. */
   kill(): Promise<void>;
+  /** Resolves when a fault of the test has stopped the process. */
+  readonly crashed: Promise<void>;
+  /** Resolves when no task is left unfinished. */
+  quiet(): Promise<void>;
   call(method: string, path: string, options?: HouseCall): Promise<Answer>;
   create(server?: object, options?: HouseCall): Promise<string>;
   /** The server, once it looks as asked; fails after a while. */
@@ -86,31 +93,36 @@ const log =
     : logOpen({ level: 'debug', write: (line) => process.stderr.write(line), now: Date.now });
 
 export async function computeHouse(options: ComputeHouseOptions = {}): Promise<ComputeHouse> {
-  const engines = options.engines ?? {
-    region: sqliteOpen(':memory:'),
-    cell: sqliteOpen(':memory:'),
-  };
+  const { after } = options;
+  const engines = options.engines ??
+    after?.engines ?? {
+      region: sqliteOpen(':memory:'),
+      cell: sqliteOpen(':memory:'),
+    };
   const [region, cell] = [engines.region.db<ComputeRegionTables>(), engines.cell.db<CellTables>()];
   await engines.region.migrate('compute_region', computeRegionMigrations);
   await engines.cell.migrate('kernel', kernelMigrations);
   await engines.cell.migrate('compute_cell', computeCellMigrations);
   const stop = new AbortController();
   const agents = new Map<string, SimAgent>();
-  for (let n = 1; n <= (options.hosts ?? 1); n++) {
+  for (let n = 1; after === undefined && n <= (options.hosts ?? 1); n++) {
     agents.set(`host-${n}`, simAgentOpen(options.sim));
   }
+  for (const [name, agent] of after?.agents ?? []) agents.set(name, agent);
   const members: Host[] = [...agents].map(([name, agent]) => ({ name, agent, vtep: null }));
   const hosts = {
     list: () => members,
     get: (name: string) => members.find((host) => host.name === name) ?? null,
   };
   const mirror = agentMirrorOpen({ hosts, clock: systemClock, log, stop: stop.signal });
-  const network = networkMemory((name) => {
-    const agent = agents.get(name);
-    if (agent === undefined) throw new Error(`no host ${name}`);
-    return agent;
-  });
-  const images = imagesMemory();
+  const network =
+    after?.network ??
+    networkMemory((name) => {
+      const agent = agents.get(name);
+      if (agent === undefined) throw new Error(`no host ${name}`);
+      return agent;
+    });
+  const images = after?.images ?? imagesMemory();
   let runner: TaskRunner<ComputeWorld> | null = null;
   const world: ComputeWorld = {
     region,
@@ -130,38 +142,31 @@ export async function computeHouse(options: ComputeHouseOptions = {}): Promise<C
   runner = new TaskRunner({
     db: engines.cell.db<KernelTables>(),
     world,
-    kinds: computeTasks,
+    kinds: options.tasks?.(computeTasks, { crash: () => stop.abort() }) ?? computeTasks,
     leaseName: 'tasks',
     ...parts,
   });
   await hostSync(world, parts).run(stop.signal);
   await flavorsSeed(world);
-  const running =
-    options.runner === false
-      ? Promise.resolve()
-      : leaseHold(
-          {
-            db: engines.cell.db<KernelTables>(),
-            clock: systemClock,
-            log,
-            name: 'tasks',
-            holder: randomIds.uuid(),
-          },
-          stop.signal,
-          (lease) => runner.run(lease),
-        );
+  const lease = { name: 'tasks', holder: randomIds.uuid(), clock: systemClock, log };
+  const running = leaseHold(
+    { db: engines.cell.db<KernelTables>(), ...lease },
+    stop.signal,
+    (held) => runner.run(held),
+  );
   const reconcilers = computeReconcilers(world, parts).map((reconciler) => {
     const waker = new Waker();
     reconciler.onWake?.(waker.wake);
-    return options.runner === false
-      ? Promise.resolve()
-      : reconcilerLoop(reconciler, waker, { ...parts, stop: stop.signal });
+    return reconcilerLoop(reconciler, waker, { ...parts, stop: stop.signal });
   });
   const http = await apiServe([computeApi(world) as unknown as Api<never>], computePolicy, {
     ...houseActors,
     ...options.actors,
   });
+  let isKilled = false;
   const kill = async (): Promise<void> => {
+    if (isKilled) return;
+    isKilled = true;
     stop.abort();
     await Promise.all([running, ...reconcilers]);
     await http[Symbol.asyncDispose]();
@@ -172,17 +177,21 @@ export async function computeHouse(options: ComputeHouseOptions = {}): Promise<C
     agents,
     network,
     images,
+    engines,
+    crashed: new Promise((resolve) => {
+      stop.signal.addEventListener('abort', () => resolve());
+    }),
     kill,
     async [Symbol.asyncDispose]() {
       await kill();
-      if (options.engines !== undefined) return;
+      if (options.engines !== undefined || after !== undefined) return;
       await engines.region.close();
       await engines.cell.close();
     },
   });
 }
 
-type Bare = Omit<ComputeHouse, 'call' | 'create' | 'until' | 'untilGone'>;
+type Bare = Omit<ComputeHouse, 'call' | 'create' | 'until' | 'untilGone' | 'quiet'>;
 
 function houseOf(bare: Bare): ComputeHouse {
   const call: ComputeHouse['call'] = (method, path, { body, as = 'member', version } = {}) =>
@@ -211,6 +220,20 @@ function houseOf(bare: Bare): ComputeHouse {
         await systemClock.sleep(i < 20 ? 2 : 20);
       }
       throw new Error(`server ${id} did not come so far: ${last}`);
+    },
+    async quiet() {
+      for (let i = 0; i < 2_000; i++) {
+        const { unfinished } = await bare.world.cell.read((tx) =>
+          tx
+            .selectFrom('task')
+            .select(({ fn }) => fn.countAll<number>().as('unfinished'))
+            .where('state', 'in', ['queued', 'running', 'undoing'])
+            .executeTakeFirstOrThrow(),
+        );
+        if (Number(unfinished) === 0) return;
+        await systemClock.sleep(i < 20 ? 2 : 20);
+      }
+      throw new Error('tasks are still unfinished');
     },
     async untilGone(id) {
       for (let i = 0; i < 500; i++) {
