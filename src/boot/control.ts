@@ -6,7 +6,10 @@ import { computeApi } from '../compute/compute.api.ts';
 import { computePolicy } from '../compute/compute.policy.ts';
 import { computeTasks } from '../compute/compute.tasks.ts';
 import type { ComputeWorld } from '../compute/compute.world.ts';
+import { claimSync } from '../compute/claim-sync.ts';
 import { hostSync } from '../compute/host-sync.ts';
+import { serverSync } from '../compute/server-sync.ts';
+import type { WokenReconciler } from '../compute/woken-reconciler.ts';
 import { placementApi } from '../compute/placement.api.ts';
 import { placementPolicy } from '../compute/placement.policy.ts';
 import { identityAuthenticate } from '../identity/authenticate.ts';
@@ -141,13 +144,22 @@ async function reconcilersRun(
     leaseHold({ db, clock, log, name: reconciler.name, holder }, signal, ({ lost }) =>
       reconcilerLoop(reconciler, waker, { clock, log, stop: lost }),
     );
+  const woken = (reconciler: WokenReconciler): Promise<void> => {
+    const waker = new Waker();
+    reconciler.onWake?.(waker.wake);
+    return run(reconciler, waker);
+  };
   const networkWaker = new Waker();
   network.changes.onChange(networkWaker.wake);
-  network.mirror.onChange(networkWaker.wake);
+  network.mirror.onChange(({ kind }) => {
+    if (kind === 'host') networkWaker.wake();
+  });
   await Promise.all([
     run(imageSweep(image)),
     run(networkSync(network), networkWaker),
     run(hostSync(compute, parts)),
+    woken(serverSync(compute, parts)),
+    woken(claimSync(compute, parts)),
   ]);
 }
 

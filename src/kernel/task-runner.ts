@@ -32,7 +32,8 @@ const sweepMs = 5_000;
 export class TaskRunner<World> {
   readonly #options: TaskRunnerOptions<World>;
   readonly #waker = new Waker();
-  readonly #busy = new Map<string, AbortController>();
+  /** By subject: the task that runs now, and the way to interrupt it. */
+  readonly #busy = new Map<string, { readonly id: string; readonly abort: AbortController }>();
 
   constructor(options: TaskRunnerOptions<World>) {
     this.#options = options;
@@ -40,10 +41,15 @@ export class TaskRunner<World> {
 
   wake = (): void => this.#waker.wake();
 
-  /** After `taskCancel`: lets a step that waits learn of it at once. */
+  /** After `taskCancel`: lets a step that waits learn of it at once. A task that was not cancelled goes on. */
   cancelled(subject: string): void {
-    this.#busy.get(subject)?.abort();
     this.wake();
+    void this.#interrupt(subject).catch(() => {});
+  }
+
+  async #interrupt(subject: string): Promise<void> {
+    const busy = this.#busy.get(subject);
+    if (busy !== undefined && (await this.#isCancelled(busy.id))) busy.abort.abort();
   }
 
   async run(lease: Lease): Promise<void> {
@@ -55,7 +61,7 @@ export class TaskRunner<World> {
       for (const task of await this.#runnable()) {
         if (this.#busy.size >= concurrency) break;
         const abort = new AbortController();
-        this.#busy.set(task.subject, abort);
+        this.#busy.set(task.subject, { id: task.id, abort });
         const one = this.#one(task, lease, AbortSignal.any([abort.signal, lease.lost]))
           .catch((error: unknown) => {
             log.error('a task stopped in the middle', { task: task.id, causes: causesOf(error) });
@@ -205,12 +211,17 @@ export class TaskRunner<World> {
   }
 
   async #assertWanted(id: string, signal: AbortSignal): Promise<void> {
+    if (await this.#isCancelled(id)) {
+      throw new Failure('conflict', 'The operation was cancelled.');
+    }
+    if (signal.aborted) throw new Failure('unavailable', 'The operation was interrupted.');
+  }
+
+  async #isCancelled(id: string): Promise<boolean> {
     const row = await this.#options.db.read((tx) =>
       tx.selectFrom('task').select('cancelled').where('id', '=', id).executeTakeFirst(),
     );
-    if (row?.cancelled === flag(true))
-      throw new Failure('conflict', 'The operation was cancelled.');
-    if (signal.aborted) throw new Failure('unavailable', 'The operation was interrupted.');
+    return row?.cancelled === flag(true);
   }
 
   async #record(id: string, lease: Lease, change: Partial<TaskTable>): Promise<void> {

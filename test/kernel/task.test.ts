@@ -167,6 +167,33 @@ test('a cancelled task is undone', async () => {
   assert.deepEqual(await states(db), ['failed']);
 });
 
+test('a task that nobody cancelled goes on when its subject is said to be cancelled', async () => {
+  const db = await database();
+  const world: World = { effects: [] };
+  await enqueue(db);
+  const runner = new TaskRunner({
+    db,
+    world,
+    kinds: [
+      kindOf(names, (at) => {
+        if (at === 'before port') runner.cancelled('s');
+      }),
+    ],
+    leaseName: 'tasks',
+    clock: systemClock,
+    ids: randomIds,
+    log: silentLog,
+  });
+  const stop = new AbortController();
+  const options = { db, clock: systemClock, log: silentLog, name: 'tasks', holder: 'one' };
+  const held = leaseHold(options, stop.signal, (lease) => runner.run(lease));
+  while (await db.read((tx) => taskPending(tx, 's'))) await systemClock.sleep(1);
+  stop.abort();
+  await held;
+  assert.deepEqual(world.effects, names);
+  assert.deepEqual(await states(db), ['done']);
+});
+
 test('a late holder of a lease cannot record any more', async () => {
   const db = await database();
   const world: World = { effects: [] };
