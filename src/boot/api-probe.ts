@@ -5,6 +5,9 @@ import type { Cloud } from './cloud.ts';
 const versionPaths: Readonly<Record<string, string>> = {
   identity: '/identity/v3',
   image: '/image/',
+  compute: '/compute/v2.1/',
+  network: '/network/',
+  placement: '/placement/',
 };
 
 export interface ApiState {

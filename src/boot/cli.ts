@@ -7,6 +7,7 @@ import { commandParse, exitCodes, isSet, UserError, type Command } from './comma
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   up: async () => (await import('./commands/up.ts')).upCommand,
   down: async () => (await import('./commands/down.ts')).downCommand,
+  supervise: async () => (await import('./commands/supervise.ts')).superviseCommand,
   agent: async () => (await import('./commands/agent.ts')).agentCommand,
   status: async () => (await import('./commands/status.ts')).statusCommand,
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { textOf, UserError, type CommandInput } from './command.ts';
-import { configurationRead, type Configuration } from './configuration.ts';
+import type { Configuration } from './configuration.ts';
 import { layoutOf, type Layout } from './layout.ts';
 import { runningRead, type Running } from './running.ts';
 
@@ -18,18 +18,6 @@ export const stateDirOf = (input: CommandInput): string =>
 function pathReal(path: string): string {
   if (existsSync(path)) return realpathSync(path);
   return path === dirname(path) ? path : join(pathReal(dirname(path)), basename(path));
-}
-
-/** As the files and the command line want it; the running cloud may still have older settings. */
-export function cloudWanted(input: CommandInput): Cloud {
-  const stateDir = stateDirOf(input);
-  const given = textOf(input, 'config');
-  const candidates = given === undefined ? [join(stateDir, 'welkin.toml'), 'welkin.toml'] : [given];
-  const path = given ?? candidates.find((candidate) => existsSync(candidate)) ?? null;
-  return {
-    layout: layoutOf(stateDir),
-    configuration: configurationRead(path, textOf(input, 'listen')),
-  };
 }
 
 /** As it was last started; null when this state directory has never seen a start. */

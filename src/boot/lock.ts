@@ -28,16 +28,18 @@ export const lockedEnvironment = (path: string): Readonly<Record<string, string>
  */
 export function lockHold(path: string): void {
   if (process.env[heldIn] === path) return;
+  const argv = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+  lockExec(path, argv, { ...process.env, ...lockedEnvironment(path) });
+}
+
+/** Becomes another program under a lock. */
+export function lockExec(path: string, argv: readonly string[], env: NodeJS.ProcessEnv): never {
   if (!existsSync(flock)) throw new Error(`${flock} is missing (Debian package util-linux)`);
   if (spawnSync(flock, ['--nonblock', path, 'true']).status !== 0)
     throw new UserError(
       `${path} is held by another welkin, which starts, stops or runs this cloud`,
     );
-  const [file, ...words] = lockedArgv(path, [
-    process.execPath,
-    ...process.execArgv,
-    ...process.argv.slice(1),
-  ]);
-  process.execve?.(file, ['flock', ...words], { ...process.env, ...lockedEnvironment(path) });
+  const [file, ...words] = lockedArgv(path, argv);
+  process.execve?.(file, ['flock', ...words], env);
   throw new Error('this system cannot replace a running program');
 }

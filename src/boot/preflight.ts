@@ -6,6 +6,7 @@ import { addressNumber, cidrParse, listenText, rangesMeet, type Listen } from '.
 import { cloudStarted, type Cloud } from './cloud.ts';
 import { UserError } from './command.ts';
 import { policyFileRead } from './policy-file.ts';
+import { rootCheck } from './root-check.ts';
 import { portHolder } from './port-holder.ts';
 
 const freeMibMin = 512;
@@ -18,13 +19,6 @@ export async function preflight({ layout, configuration }: Cloud): Promise<void>
   policyCheck(configuration.policyFile);
   rangeCheck({ layout, configuration });
   await portCheck(configuration.listen);
-}
-
-export function rootCheck(): void {
-  if (process.getuid?.() === 0) return;
-  throw new UserError(
-    'this needs root, because it makes network interfaces and starts guests; try it with sudo',
-  );
 }
 
 /** Linux allows 107 characters for the path of a socket; the longest of ours lies 69 below the state directory. */

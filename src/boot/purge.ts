@@ -24,7 +24,7 @@ const programPids = (stateDir: string): number[] =>
   pidsWhere((words) => {
     const at = words.indexOf('--state-dir');
     const role = words[words.findIndex((word) => word.endsWith('/src/main.ts')) + 1] ?? '';
-    return ['up', 'agent', 'control'].includes(role) && words[at + 1] === stateDir;
+    return ['supervise', 'agent', 'control'].includes(role) && words[at + 1] === stateDir;
   }).filter((pid) => pid !== process.pid);
 
 /** Everything that a cloud of this state directory made on this machine. Can be repeated, and begun at any state. */

@@ -7,7 +7,7 @@ import { exitCodes, type Command } from './command.ts';
 import type { Configuration } from './configuration.ts';
 import { lockHold } from './lock.ts';
 import { programLog } from './program-log.ts';
-import { rootCheck } from './preflight.ts';
+import { rootCheck } from './root-check.ts';
 import type { RoleRun } from './role.ts';
 
 export interface Role {

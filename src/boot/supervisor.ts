@@ -11,6 +11,7 @@ import { controlUid, type Layout } from './layout.ts';
 import { logFileRotate, logFileTail } from './log-file.ts';
 import { runningForget, runningOf, runningRecord } from './running.ts';
 import { secretsEnsure } from './secrets.ts';
+import { roleArgv } from './supervise-argv.ts';
 import { unitBackOff, unitRun, type Unit, type UnitEvent } from './unit.ts';
 
 /** What `up` shows while the cloud comes up. */
@@ -80,14 +81,12 @@ export function stateEnsure({ layout, configuration }: Cloud): void {
 const unitsOf = (layout: Layout): readonly Unit[] =>
   (['agent', 'control'] as const).map((name) => ({
     name,
-    argv: [process.execPath, programPath, name, '--state-dir', layout.stateDir],
+    argv: roleArgv(name, layout),
     logFile: join(layout.logDir, `${name}.log`),
     lockFile: join(layout.runDir, `${name}.lock`),
     recordFile: join(layout.runDir, `${name}.json`),
     graceMs: 20_000,
   }));
-
-const programPath = join(import.meta.dirname, '..', 'main.ts');
 
 const unitKeep = (
   unit: Unit,

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { benchesFind, benchesRun, reportText } from '../../../tools/bench/run.ts';
 import { exitCodes, isSet, UserError, type Command } from '../command.ts';
-import { rootCheck } from '../preflight.ts';
+import { rootCheck } from '../root-check.ts';
 
 const folder = join(import.meta.dirname, '..', '..', '..', 'tools', 'bench');
 

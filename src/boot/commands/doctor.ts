@@ -1,10 +1,10 @@
-import { cloudWanted } from '../cloud.ts';
+import { cloudWanted } from '../cloud-wanted.ts';
 import { cloudOptions, cloudOptionsHelp, exitCodes, isSet, type Command } from '../command.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { hostFindings } from '../doctor/host-findings.ts';
 import { networkFindings } from '../doctor/network-findings.ts';
 import { hostPrepare } from '../host-prepare.ts';
-import { rootCheck } from '../preflight.ts';
+import { rootCheck } from '../root-check.ts';
 
 export const doctorCommand: Command = {
   name: 'doctor',

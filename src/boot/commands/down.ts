@@ -5,7 +5,7 @@ import { systemClock } from '../../kernel/clock.ts';
 import { cloudStarted, stateDirOf } from '../cloud.ts';
 import { exitCodes, isSet, UserError, type Command, type CommandInput } from '../command.ts';
 import { layoutOf, type Layout } from '../layout.ts';
-import { rootCheck } from '../preflight.ts';
+import { rootCheck } from '../root-check.ts';
 import { guestPids } from '../proc.ts';
 import { cloudPurge, isStateDir, programsEnd } from '../purge.ts';
 

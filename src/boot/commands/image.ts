@@ -13,7 +13,7 @@ import {
 } from '../command.ts';
 import { folderEnsure } from '../files.ts';
 import { imageUpload } from '../image-upload.ts';
-import { rootCheck } from '../preflight.ts';
+import { rootCheck } from '../root-check.ts';
 
 export const imageCommand: Command = {
   name: 'image',

@@ -1,6 +1,6 @@
 import { cloudStarted, stateDirOf } from '../cloud.ts';
 import { exitCodes, isSet, type Command } from '../command.ts';
-import { rootCheck } from '../preflight.ts';
+import { rootCheck } from '../root-check.ts';
 import { statusRead, type Health, type Status } from '../status.ts';
 
 const codes: Readonly<Record<Health, number>> = {

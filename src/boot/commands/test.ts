@@ -21,6 +21,8 @@ The last line is the sum: N passed, N failed, N skipped.`,
   options: { all: { type: 'boolean' } },
   words: ['SUITE...'],
   async run(input) {
+    // Tests make folders that guests must enter.
+    process.umask(0o022);
     process.chdir(new URL('../../..', import.meta.url).pathname);
     const stop = new AbortController();
     const end = (): void => stop.abort();

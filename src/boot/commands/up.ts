@@ -1,7 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
-import { cloudStarted, cloudWanted, supervisorRunning, type Cloud } from '../cloud.ts';
+import { cloudStarted, supervisorRunning, type Cloud } from '../cloud.ts';
+import { cloudWanted } from '../cloud-wanted.ts';
 import {
   cloudOptions,
   cloudOptionsHelp,
@@ -12,13 +13,13 @@ import {
   type CommandInput,
 } from '../command.ts';
 import { folderEnsure } from '../files.ts';
-import { lockedArgv, lockedEnvironment, lockHold, lockTaken } from '../lock.ts';
+import { lockedArgv, lockExec, lockTaken } from '../lock.ts';
 import { logFileOpen } from '../log-file.ts';
-import { programLog } from '../program-log.ts';
-import { preflight, rootCheck } from '../preflight.ts';
+import { preflight } from '../preflight.ts';
+import { rootCheck } from '../root-check.ts';
 import { stagePrinter } from '../stage-printer.ts';
-import { supervisorRun, type Progress } from '../supervisor.ts';
-import { systemdNotify } from '../systemd.ts';
+import { superviseArgv, superviseEnvironment } from '../supervise-argv.ts';
+import type { Progress } from '../supervisor.ts';
 import { summaryText } from '../summary.ts';
 
 export const upCommand: Command = {
@@ -38,11 +39,14 @@ examples:
     rootCheck();
     const cloud = cloudWanted(input);
     if (supervisorRunning(cloud.layout) !== null) return alreadyRunning(cloud, input);
-    // The program that follows lockHold is this one again, and the folder of the lock is made by then.
-    if (isSet(input, 'foreground')) return foreground(cloud);
     await preflight(cloud);
     runFolderEnsure(cloud);
-    return background(cloud, input);
+    if (!isSet(input, 'foreground')) return background(cloud, input);
+    return lockExec(
+      cloud.layout.supervisorLock,
+      superviseArgv(cloud.layout),
+      superviseEnvironment(cloud),
+    );
   },
 };
 
@@ -65,7 +69,7 @@ function runFolderEnsure({ layout }: Cloud): void {
 /** Starts the supervisor in a session of its own and waits for its word. */
 async function background(cloud: Cloud, input: CommandInput): Promise<number> {
   const { layout } = cloud;
-  const child = supervisorStart(cloud, input);
+  const child = supervisorStart(cloud);
   const stages = stagePrinter(console.error);
   const interrupt = (): void => void child.kill('SIGTERM');
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
@@ -78,24 +82,15 @@ async function background(cloud: Cloud, input: CommandInput): Promise<number> {
   return exitCodes.ok;
 }
 
-function supervisorStart({ layout }: Cloud, input: CommandInput): ChildProcess {
+function supervisorStart(cloud: Cloud): ChildProcess {
+  const { layout } = cloud;
   const log = logFileOpen(join(layout.logDir, 'supervisor.log'));
-  const words = ['state-dir', 'config', 'listen'].flatMap((name) => {
-    const value = input.values[name];
-    return typeof value === 'string' ? [`--${name}`, value] : [];
-  });
-  const [file, ...argv] = lockedArgv(layout.supervisorLock, [
-    process.execPath,
-    process.argv[1] ?? '',
-    'up',
-    '--foreground',
-    ...words,
-  ]);
+  const [file, ...argv] = lockedArgv(layout.supervisorLock, superviseArgv(layout));
   try {
     return spawn(file, argv, {
       detached: true,
       stdio: ['ignore', log, log, 'ipc'],
-      env: { ...process.env, ...lockedEnvironment(layout.supervisorLock) },
+      env: superviseEnvironment(cloud),
     });
   } finally {
     closeSync(log);
@@ -123,44 +118,4 @@ function endText(code: number | null, signal: NodeJS.Signals | null): string {
   if (signal === null && code === 0)
     return 'the start was interrupted; what had been started was stopped';
   return `the supervisor ended before the cloud was up (${signal ?? `code ${code ?? '?'}`}); see supervisor.log`;
-}
-
-async function foreground(cloud: Cloud): Promise<number> {
-  if (process.env['WELKIN_LOCK'] !== cloud.layout.supervisorLock) {
-    await preflight(cloud);
-    runFolderEnsure(cloud);
-    lockHold(cloud.layout.supervisorLock);
-  }
-  const stop = new AbortController();
-  const end = (): void => stop.abort();
-  process.on('SIGTERM', end).on('SIGINT', end);
-  const log = programLog(cloud, 'supervisor');
-  const progress = progressTell(cloud);
-  try {
-    await supervisorRun({ cloud, log, signal: stop.signal, progress });
-    log.info('supervisor ended');
-    return exitCodes.ok;
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    log.error(error.message);
-    progress({ kind: 'failed', message: error.message });
-    return error.exitCode;
-  } finally {
-    if (process.connected) process.disconnect?.();
-  }
-}
-
-/** To `up` when it started us, else to systemd and the terminal. */
-function progressTell(cloud: Cloud): (progress: Progress) => void {
-  const tell = process.send?.bind(process);
-  if (tell !== undefined)
-    return (progress) => {
-      if (process.connected) tell(progress);
-    };
-  return (progress) => {
-    if (progress.kind === 'failed') console.error(`welkin: ${progress.message}`);
-    if (progress.kind !== 'ready') return;
-    systemdNotify('READY=1');
-    console.log(summaryText(cloud, 'is up', false));
-  };
 }

@@ -1,0 +1,48 @@
+import { join } from 'node:path';
+import type { Cloud } from './cloud.ts';
+import type { Configuration } from './configuration.ts';
+import type { Layout } from './layout.ts';
+import { lockedEnvironment } from './lock.ts';
+
+const programPath = join(import.meta.dirname, '..', 'main.ts');
+const handedOver = 'WELKIN_CONFIGURATION';
+
+/**
+ * Programs that stay and have little to do: a small young generation is collected more often and does not grow.
+ */
+const modest = '--max-semi-space-size=2';
+
+export const superviseArgv = ({ stateDir }: Layout): readonly string[] => [
+  process.execPath,
+  modest,
+  programPath,
+  'supervise',
+  '--state-dir',
+  stateDir,
+];
+
+export const roleArgv = (name: 'agent' | 'control', { stateDir }: Layout): readonly string[] => [
+  process.execPath,
+  ...(name === 'agent' ? [modest] : []),
+  programPath,
+  name,
+  '--state-dir',
+  stateDir,
+];
+
+/**
+ * `up` has checked the configuration and hands it over whole, so that the supervisor, which stays, needs neither the
+ * parser nor the schema. Only root can read the environment of a program of root.
+ */
+export const superviseEnvironment = ({ configuration, layout }: Cloud): NodeJS.ProcessEnv => ({
+  ...process.env,
+  ...lockedEnvironment(layout.supervisorLock),
+  [handedOver]: JSON.stringify(configuration),
+});
+
+/** Null when it was not `up` that started this program. Programs it starts shall not have it. */
+export function configurationTake(): Configuration | null {
+  const text = process.env[handedOver];
+  delete process.env[handedOver];
+  return text === undefined ? null : (JSON.parse(text) as Configuration);
+}
