@@ -10,6 +10,7 @@ import { identitySeed, type Seed } from '../../src/identity/identity.seed.ts';
 import type { IdentityTables } from '../../src/identity/identity.tables.ts';
 import { identityWorldOpen, type IdentityWorld } from '../../src/identity/identity.world.ts';
 import { secretKey } from '../../src/identity/secret-box.ts';
+import { tokenResolve } from '../../src/identity/token-state.ts';
 import type { AuditEvent } from '../../src/kernel/audit.ts';
 import { systemClock, type Clock } from '../../src/kernel/clock.ts';
 import type { Engine } from '../../src/kernel/db.ts';
@@ -67,6 +68,8 @@ export interface TestCloud extends AsyncDisposable {
   readonly admin: string;
   readonly systemAdmin: string;
   readonly adminProjectId: string;
+  /** A token of the admin that works now: what happened since may have ended the first. */
+  freshAdmin(): Promise<string>;
   /** As admin unless `token` says otherwise; null sends none. */
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
   logIn(name: string, password: string, scope?: unknown): Promise<Answer>;
@@ -91,8 +94,11 @@ export function worldMake(engine: Engine, clock: Clock, key = tokenKey): Identit
   });
 }
 
+/** Where clouds keep their database: the suite that runs on PostgreSQL puts another here. */
+export const engines = { open: (): Engine => sqliteOpen(':memory:') };
+
 export async function cloudOpen(): Promise<TestCloud> {
-  const engine = sqliteOpen(':memory:');
+  const engine = engines.open();
   await engine.migrate('identity', identityMigrations);
   const clock = clockMake();
   const world = worldMake(engine, clock);
@@ -161,6 +167,10 @@ export async function cloudOpen(): Promise<TestCloud> {
   const call = (method: string, path: string, options: CallOptions = {}): Promise<Answer> =>
     send(method, path, { token: admin, ...options });
   return {
+    freshAdmin: async () =>
+      (await tokenResolve(world, admin)) === null
+        ? await tokenOf('admin', seed.adminPassword)
+        : admin,
     world,
     engine,
     clock,
