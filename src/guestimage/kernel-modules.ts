@@ -1,11 +1,30 @@
 /** Loadable modules of the kernel: which ones a module needs, and their bytes as the guest keeps them. */
 import { globSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import type { GuestPackages } from './packages.ts';
+import type { Tree } from './tree.ts';
 
 export interface KernelModule {
   readonly name: string;
   readonly content: Uint8Array;
   readonly needs: readonly string[];
+  /** What the kernel or an event may call it: `fs-iso9660`, `virtio:d00000001v*`. */
+  readonly aliases: readonly string[];
+}
+
+/** Puts modules where modprobe looks for them. */
+export async function modulesAdd(
+  tree: Tree,
+  packages: GuestPackages,
+  wanted: readonly string[],
+): Promise<void> {
+  const folder = `/lib/modules/${packages.kernelRelease}`;
+  const modules = await kernelModules(packages.folder('kernel') + folder, wanted);
+  for (const { name, content } of modules) tree.file(`${folder}/${name}.ko`, content);
+  tree.file(`${folder}/modules.dep`, modulesDep(modules));
+  const aliases = modules.flatMap(({ name, aliases }) => aliases.map((alias) => [alias, name]));
+  const aliasLines = aliases.map(([alias, name]) => `alias ${alias} ${name}\n`);
+  tree.file(`${folder}/modules.alias`, aliasLines.join(''));
 }
 
 /** The modules and all that they need, each after its needs: the order in which they load. */
@@ -22,9 +41,10 @@ export async function kernelModules(
     const path = paths.get(name);
     if (path === undefined) throw new Error(`the kernel has no module ${name}`);
     const content = await readFile(`${modulesDir}/${path}`);
-    const needs = moduleNeeds(content);
+    const needs = moduleInfo(content, 'depends').flatMap((list) => list.split(',').map(moduleName));
     for (const need of needs) await load(need);
-    loaded.set(name, { name, content: withoutSignature(content), needs });
+    const aliases = moduleInfo(content, 'alias');
+    loaded.set(name, { name, content: withoutSignature(content), needs, aliases });
   };
   for (const name of wanted) await load(moduleName(name));
   return [...loaded.values()];
@@ -38,14 +58,10 @@ function moduleName(path: string): string {
     .replaceAll('-', '_');
 }
 
-/** Section `.modinfo` is a list of strings that end in NUL; `depends=` is always among them, mostly empty. */
-function moduleNeeds(content: Buffer): string[] {
-  const key = '\0depends=';
-  const start = content.indexOf(key);
-  if (start < 0) return [];
-  const end = content.indexOf(0, start + 1);
-  const list = content.toString('latin1', start + key.length, end);
-  return list === '' ? [] : list.split(',').map(moduleName);
+/** Section `.modinfo` is a list of strings `key=value` that end in NUL. */
+function moduleInfo(content: Buffer, key: string): string[] {
+  const strings = content.toString('latin1').matchAll(new RegExp(`\0${key}=([^\0]+)`, 'g'));
+  return [...strings].map(([, value = '']) => value);
 }
 
 const signatureMark = '~Module signature appended~\n';

@@ -3,7 +3,7 @@ import { readdir, readFile, realpath } from 'node:fs/promises';
 
 import { commandOutput } from './command.ts';
 import { guestFile } from './guest-files.ts';
-import { kernelModules, modulesDep } from './kernel-modules.ts';
+import { modulesAdd } from './kernel-modules.ts';
 import type { GuestPackages } from './packages.ts';
 import { Tree } from './tree.ts';
 
@@ -83,7 +83,7 @@ export async function rootfsBuild(packages: GuestPackages, user: string): Promis
   await packagesAdd(tree, packages);
   await scriptsAdd(tree, user);
   await busyboxAdd(tree, packages);
-  await modulesAdd(tree, packages);
+  await modulesAdd(tree, packages, rootModules);
   await settingsAdd(tree, user);
   return tree;
 }
@@ -129,7 +129,8 @@ async function busyboxAdd(tree: Tree, packages: GuestPackages): Promise<void> {
   const fixed = await readFile(`${packages.folder('busybox-static')}/bin/busybox`);
   tree.file('/bin/busybox', dynamic, { mode: 0o755 });
   tree.file('/usr/lib/guest/busybox', fixed, { mode: 0o755 });
-  tree.link('/sbin/init', '/usr/lib/guest/busybox');
+  // The two that the kernel calls.
+  for (const name of ['init', 'modprobe']) tree.link(`/sbin/${name}`, '/usr/lib/guest/busybox');
 
   // Busybox gives up root in every applet that does not need it, so a setuid copy is as safe as its few names.
   tree.file('/usr/lib/guest/busybox-sudo', fixed, { mode: 0o4750, gid: sudoGid });
@@ -149,13 +150,6 @@ async function busyboxAdd(tree: Tree, packages: GuestPackages): Promise<void> {
     tree.link(`/sbin/${name}`, `../bin/${name}`);
   }
   for (const name of ['env', 'wget']) tree.link(`/usr/bin/${name}`, `../../bin/${name}`);
-}
-
-async function modulesAdd(tree: Tree, packages: GuestPackages): Promise<void> {
-  const folder = `/lib/modules/${packages.kernelRelease}`;
-  const modules = await kernelModules(packages.folder('kernel') + folder, rootModules);
-  for (const { name, content } of modules) tree.file(`${folder}/${name}.ko`, content);
-  tree.file(`${folder}/modules.dep`, modulesDep(modules));
 }
 
 async function settingsAdd(tree: Tree, user: string): Promise<void> {

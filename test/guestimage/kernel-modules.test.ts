@@ -45,6 +45,14 @@ test('a module is found whichever of - and _ its file and its users write', asyn
   );
 });
 
+test('a module carries the names that the kernel may ask for', async (t) => {
+  const folder = modulesFolder(t, {});
+  const strings = 'ELF\0alias=fs-iso9660\0depends=\0alias=iso9660\0description=alias=no\0';
+  writeFileSync(join(folder, 'kernel/drivers/isofs.ko'), strings);
+  const [isofs] = await kernelModules(folder, ['isofs']);
+  assert.deepEqual(isofs?.aliases, ['fs-iso9660', 'iso9660']);
+});
+
 test('the signature of a module is cut off, and nothing else', async (t) => {
   const folder = modulesFolder(t, { 'plain.ko': '' });
   const body = Buffer.from('ELF\0depends=\0rest');
