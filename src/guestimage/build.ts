@@ -12,6 +12,7 @@ import { commandRun } from './command.ts';
 import { mib } from './constants.ts';
 import { bootPartitionBuild, diskBuild } from './disk.ts';
 import { ext4Build } from './ext4.ts';
+import { TinyImageFailed } from './failure.ts';
 import { initramfsBuild } from './initramfs.ts';
 import { guestPackagesFetch } from './packages.ts';
 import { rootfsBuild } from './rootfs.ts';
@@ -35,39 +36,56 @@ export interface TinyImage {
 /** Free space included; in a server the root file system grows to the size of the flavor's disk. */
 const rootSizeBytes = 64 * mib;
 
+/** Fails with TinyImageFailed for what is not a fault of the program, and leaves nothing but downloaded packages. */
 export async function tinyImageBuild(options: TinyImageOptions): Promise<TinyImage> {
-  const { outputPath, cacheDir, user = 'cirros', onProgress } = options;
+  const { user = 'cirros' } = options;
   if (!/^[a-z_][a-z0-9_-]{0,30}$/.test(user) || ['root', 'nobody'].includes(user)) {
-    throw new Error(`${user} is no name for the user of the image: small letters, digits, - and _`);
+    throw new TinyImageFailed(
+      `${JSON.stringify(user)} is no name for the user of the image: small letters, digits, - and _`,
+    );
   }
+  try {
+    return await inWorkFolder(options.cacheDir, (workDir) => imageMake(options, user, workDir));
+  } catch (error) {
+    // Full disks, missing rights and the like: the error of the system call says it all.
+    if (!(error instanceof Error && 'code' in error && 'syscall' in error)) throw error;
+    throw new TinyImageFailed(`cannot build the image: ${error.message}`, { cause: error });
+  }
+}
+
+async function imageMake(
+  { outputPath, cacheDir, onProgress }: TinyImageOptions,
+  user: string,
+  workDir: string,
+): Promise<TinyImage> {
+  onProgress('fetch packages');
+  const packages = await guestPackagesFetch(cacheDir, workDir, onProgress);
+  onProgress('make the file systems');
+  const rootPath = join(workDir, 'root.ext4');
+  const tree = await rootfsBuild(packages, user);
+  const root = { path: rootPath, sizeBytes: rootSizeBytes, label: 'welkin-root', tree };
+  await ext4Build(root, workDir);
+  const bootFiles = {
+    kernelPath: `${packages.folder('kernel')}/boot/vmlinuz-${packages.kernelRelease}`,
+    initramfs: await initramfsBuild(packages),
+  };
+  const bootPath = await bootPartitionBuild(bootFiles, workDir);
+  onProgress('make the disk');
+  const diskPath = join(workDir, 'disk.raw');
+  const bootCode = await readFile('/usr/lib/syslinux/mbr/mbr.bin');
+  const virtualSizeBytes = await diskBuild({ path: diskPath, bootPath, rootPath, bootCode });
+  await qcow2Write(diskPath, outputPath);
+  return { path: outputPath, virtualSizeBytes, ...(await fileFacts(outputPath)) };
+}
+
+async function inWorkFolder<T>(cacheDir: string, work: (dir: string) => Promise<T>): Promise<T> {
   await mkdir(cacheDir, { recursive: true });
   await staleWorkRemove(cacheDir);
   const workDir = join(cacheDir, `work-${process.pid}`);
   await rm(workDir, { recursive: true, force: true });
   await mkdir(workDir);
   try {
-    onProgress('fetch packages');
-    const packages = await guestPackagesFetch(cacheDir, workDir, onProgress);
-    onProgress('make the file systems');
-    const rootPath = join(workDir, 'root.ext4');
-    const tree = await rootfsBuild(packages, user);
-    const root = { path: rootPath, sizeBytes: rootSizeBytes, label: 'welkin-root', tree };
-    await ext4Build(root, workDir);
-    const bootFiles = {
-      kernelPath: `${packages.folder('kernel')}/boot/vmlinuz-${packages.kernelRelease}`,
-      initramfs: await initramfsBuild(packages),
-    };
-    const bootPath = await bootPartitionBuild(bootFiles, workDir);
-    onProgress('make the disk');
-    const diskPath = join(workDir, 'disk.raw');
-    const virtualSizeBytes = await diskBuild({
-      path: diskPath,
-      bootPath,
-      rootPath,
-      bootCode: await readFile('/usr/lib/syslinux/mbr/mbr.bin'),
-    });
-    await qcow2Write(diskPath, outputPath);
-    return { path: outputPath, virtualSizeBytes, ...(await fileFacts(outputPath)) };
+    return await work(workDir);
   } finally {
     await rm(workDir, { recursive: true, force: true });
   }
@@ -76,12 +94,16 @@ export async function tinyImageBuild(options: TinyImageOptions): Promise<TinyIma
 /** A running guest may hold the file of an earlier build open and locked: it keeps its own. */
 async function qcow2Write(diskPath: string, outputPath: string): Promise<void> {
   const part = `${outputPath}.part`;
-  await mkdir(dirname(outputPath), { recursive: true });
-  await commandRun('qemu-img', ['convert', '-c', '-f', 'raw', '-O', 'qcow2', diskPath, part]);
-  const file = await open(part, 'r+');
-  await file.sync();
-  await file.close();
-  await rename(part, outputPath);
+  try {
+    await mkdir(dirname(outputPath), { recursive: true });
+    await commandRun('qemu-img', ['convert', '-c', '-f', 'raw', '-O', 'qcow2', diskPath, part]);
+    const file = await open(part, 'r+');
+    await file.sync();
+    await file.close();
+    await rename(part, outputPath);
+  } finally {
+    await rm(part, { force: true });
+  }
 }
 
 async function fileFacts(path: string): Promise<{ sizeBytes: number; sha512: string }> {

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
 import { imageEpochSec } from './constants.ts';
+import { TinyImageFailed } from './failure.ts';
 
 const execute = promisify(execFile);
 
@@ -43,8 +44,8 @@ export async function commandResult(
       maxBuffer: 64 << 20,
     });
   } catch (error) {
-    const reason =
-      error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : String(error);
-    throw new Error(`${program} ${args[0] ?? ''}: ${reason}`, { cause: error });
+    const printed = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
+    const reason = printed.split('\n').slice(-3).join('; ') || String(error);
+    throw new TinyImageFailed(`${program} failed: ${reason}`, { cause: error });
   }
 }

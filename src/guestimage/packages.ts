@@ -4,6 +4,7 @@ import { mkdir, readFile, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { commandOutput, commandRun } from './command.ts';
+import { TinyImageFailed } from './failure.ts';
 
 /** What the guest is made of, beside the kernel. */
 const guestPackages = [
@@ -69,7 +70,7 @@ async function kernelPackageName(): Promise<string> {
     return aptShow([kernelMetapackage]);
   });
   const name = /^Depends:.*?\b(linux-image-[^ ,]+)/m.exec(text)?.[1];
-  if (name === undefined) throw new Error(`package ${kernelMetapackage} names no kernel`);
+  if (name === undefined) throw new TinyImageFailed(`package ${kernelMetapackage} names no kernel`);
   return name;
 }
 
@@ -82,7 +83,7 @@ async function packageRecords(names: readonly string[]): Promise<PackageRecord[]
   return names.map((name) => {
     const record = records.find((each) => each.name === name);
     if (record === undefined || record.sha256 === '') {
-      throw new Error(`package ${name} is not offered by the package mirror`);
+      throw new TinyImageFailed(`package ${name} is not offered by the package mirror`);
     }
     return record;
   });
@@ -117,7 +118,9 @@ async function packageEnsure(
   await rm(downloads, { recursive: true });
   if ((await sha256(file)) !== record.sha256) {
     await rm(file);
-    throw new Error(`package ${record.name} ${record.version} has another checksum than its index`);
+    throw new TinyImageFailed(
+      `package ${record.name} ${record.version} has another checksum than its index`,
+    );
   }
 }
 

@@ -1,14 +1,19 @@
 /** The small guest image for tests that boot real guests. */
+import { existsSync } from 'node:fs';
 import { tinyImageBuild } from '../../src/guestimage/build.ts';
 
-/** Packages are fetched once per machine; the image is made anew, for it may be what is tested. */
-export const tinyImageCacheDir = '/var/tmp/welkin-test-image';
+/** Where `welkin test` puts the image before it starts the tests. */
+const builtPath = '.state/tiny.qcow2';
 
-/** The file that WELKIN_TEST_IMAGE names, else one that is built. */
+/** The file that WELKIN_TINY_IMAGE names, else the one that is built already, else one that is built now. */
 export async function tinyImage(): Promise<string> {
-  const given = process.env['WELKIN_TEST_IMAGE'];
-  if (given !== undefined) return given;
-  const outputPath = `${tinyImageCacheDir}/tiny-${process.pid}.qcow2`;
-  await tinyImageBuild({ outputPath, cacheDir: tinyImageCacheDir, onProgress: () => {} });
-  return outputPath;
+  const path = process.env['WELKIN_TINY_IMAGE'] ?? builtPath;
+  if (existsSync(path)) return path;
+  const cacheDir = '.state/image-cache';
+  const { path: built } = await tinyImageBuild({
+    outputPath: builtPath,
+    cacheDir,
+    onProgress: () => {},
+  });
+  return built;
 }

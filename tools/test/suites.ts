@@ -89,6 +89,7 @@ export const suites: readonly Suite[] = [
           tinyImagePath,
         ],
       },
+      ...nodeTests('package mirror', 'test/mirror/**/*.test.ts'),
       ...nodeTests('dataplane', 'test/dataplane/**/*.test.ts').map((step) => ({
         ...step,
         within: 'test/dataplane/in-namespaces',

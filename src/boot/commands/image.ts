@@ -2,6 +2,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { tinyImageBuild, type TinyImage } from '../../guestimage/build.ts';
+import { TinyImageFailed } from '../../guestimage/failure.ts';
 import { cloudStartedOrFail, stateDirOf } from '../cloud.ts';
 import {
   exitCodes,
@@ -79,10 +80,19 @@ async function buildAndUpload(input: CommandInput): Promise<number> {
   return exitCodes.ok;
 }
 
-function build(input: CommandInput, outputPath: string, cacheDir: string): Promise<TinyImage> {
+async function build(
+  input: CommandInput,
+  outputPath: string,
+  cacheDir: string,
+): Promise<TinyImage> {
   const user = textOf(input, 'user') ?? 'cirros';
   const onProgress = (message: string): void => console.error(`welkin: ${message}`);
-  return tinyImageBuild({ outputPath, cacheDir, user, onProgress });
+  try {
+    return await tinyImageBuild({ outputPath, cacheDir, user, onProgress });
+  } catch (error) {
+    if (error instanceof TinyImageFailed) throw new UserError(error.message);
+    throw error;
+  }
 }
 
 function report(input: CommandInput, text: string, image: TinyImage & { id?: string }): void {

@@ -7,7 +7,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { connect, createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
 import { promisify } from 'node:util';
@@ -70,7 +70,7 @@ export async function machineStart(
 ): Promise<Machine> {
   const disk = join(folder, 'disk.qcow2');
   await execute('qemu-img', [
-    ...['create', '-q', '-f', 'qcow2', '-F', 'qcow2', '-b', wanted.imagePath],
+    ...['create', '-q', '-f', 'qcow2', '-F', 'qcow2', '-b', resolve(wanted.imagePath)],
     ...[disk, '1G'],
   ]);
   const sshPort = await freePort();
