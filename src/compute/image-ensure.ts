@@ -1,5 +1,6 @@
 import type { Host } from '../cluster/port.ts';
 import { Failure } from '../kernel/errors.ts';
+import { refusing } from './host-refusal.ts';
 import type { ComputeWorld } from './compute.world.ts';
 
 /** Pushes under way in this process, by host and image: fifty creates from one image send it once. */
@@ -29,5 +30,5 @@ async function imagePush(world: ComputeWorld, { agent }: Host, imageId: string):
     throw new Failure('invalid', `Image ${imageId} is unacceptable: its format is ${format}.`);
   }
   const facts = { imageId, format, sizeBytes: image.sizeBytes, sha512: image.sha512 } as const;
-  await agent.imagePut(facts, world.images.imageRead(imageId));
+  await refusing(agent.imagePut(facts, world.images.imageRead(imageId)));
 }

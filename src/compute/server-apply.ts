@@ -1,24 +1,15 @@
-import type { AgentError, ServerActual } from '../agent/api.ts';
+import type { ServerActual } from '../agent/api.ts';
 import type { MirrorChange } from '../cluster/agent-mirror.ts';
 import type { Host } from '../cluster/port.ts';
 import { flag } from '../kernel/db.ts';
 import { Failure, unavailable } from '../kernel/errors.ts';
 import type { Act } from '../kernel/task.ts';
+import { HostRefusal, refusing } from './host-refusal.ts';
 import { hostFind } from './host.store.ts';
 import type { ComputeWorld } from './compute.world.ts';
 import type { ServerRow } from './server.model.ts';
 import { nicsOf, serverFind } from './server.store.ts';
 import { factsDigest, serverWanted } from './server-wanted.ts';
-
-/** The agent tried and could not. Another host may be able to. */
-export class HostRefusal extends Error {
-  override readonly name = 'HostRefusal';
-  readonly code: AgentError['code'];
-  constructor({ code, message }: AgentError) {
-    super(message);
-    this.code = code;
-  }
-}
 
 export type ServerAct = Act<ComputeWorld, { readonly serverId: string }>;
 
@@ -75,7 +66,7 @@ export async function serverPut(world: ComputeWorld, id: string): Promise<Put | 
   const ports = (await world.network.portsOf([id])).get(id) ?? [];
   const wanted = serverWanted({ ...found, ports });
   try {
-    const actual = await host.agent.serverPut(wanted);
+    const actual = await refusing(host.agent.serverPut(wanted));
     return { host, actual, generation: wanted.generation, factsDigest: factsDigest(ports) };
   } catch (error) {
     if (!(error instanceof Failure) || error.kind !== 'conflict') throw error;

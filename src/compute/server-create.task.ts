@@ -5,7 +5,8 @@ import { claimRemove } from './claim.store.ts';
 import { hostFind } from './host.store.ts';
 import type { ComputeWorld } from './compute.world.ts';
 import { imageEnsure } from './image-ensure.ts';
-import { HostRefusal, hostOf, serverApply, serverNow } from './server-apply.ts';
+import { HostRefusal, refusing } from './host-refusal.ts';
+import { hostOf, serverApply, serverNow } from './server-apply.ts';
 import type { ServerCreateInput } from './server-create.model.ts';
 import { faultInsert, faultOf } from './server-fault.ts';
 import { hostRemove, hostsRefused, noValidHost, serverMove } from './server-move.ts';
@@ -92,7 +93,9 @@ async function buildOn(act: CreateAct, server: ServerRow): Promise<void> {
   const { world, input, signal } = act;
   const host = hostOf(world, server.host);
   const networkIds = [...new Set(input.nics.map(({ networkId }) => networkId))];
-  if (networkIds.length > 0) await world.network.hostPrepare(host.name, networkIds, signal);
+  if (networkIds.length > 0) {
+    await refusing(world.network.hostPrepare(host.name, networkIds, signal));
+  }
   if (server.image_id !== null) await imageEnsure(world, host, server.image_id);
   const { actual, factsDigest } = await serverApply(act);
   await world.cell.write(async (tx) => {

@@ -84,15 +84,15 @@ const row: DeleteStep = {
 };
 
 /** What cannot be done now is tried again until it can: a delete has no way back. */
-const forward = ({ name, run }: DeleteStep): DeleteStep => ({
-  name,
+const forward = (step: DeleteStep): DeleteStep => ({
+  name: step.name,
   async run(act) {
     try {
-      await run(act);
+      await step.run(act);
     } catch (cause) {
       if (cause instanceof Failure && cause.kind === 'unavailable') throw cause;
-      act.log.warning('a delete cannot go on yet', { step: name, causes: causesOf(cause) });
-      throw unavailable(`delete: ${name}`, { cause });
+      act.log.warning('a delete cannot go on yet', { step: step.name, causes: causesOf(cause) });
+      throw unavailable(`delete: ${step.name}`, { cause });
     }
   },
 });

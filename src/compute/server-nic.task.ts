@@ -4,6 +4,7 @@ import { actionEnd } from './action.store.ts';
 import { actFailed } from './act-end.ts';
 import type { ServerNicTable } from './compute.tables.ts';
 import type { ComputeWorld } from './compute.world.ts';
+import { refusing } from './host-refusal.ts';
 import type { ActInput } from './server-act.ts';
 import { serverApply, serverNow } from './server-apply.ts';
 import { portOwner } from './server-create.task.ts';
@@ -51,7 +52,9 @@ const plug: Step<ComputeWorld, NicInput> = {
   async run(act) {
     const { world, input, signal } = act;
     const { host } = await serverNow(act);
-    if (host !== null) await world.network.hostPrepare(host, [input.nic.networkId], signal);
+    if (host !== null) {
+      await refusing(world.network.hostPrepare(host, [input.nic.networkId], signal));
+    }
     await documentRaise(act);
     await serverApply(act);
   },

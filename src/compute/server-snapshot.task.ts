@@ -6,7 +6,8 @@ import { actFailed, isOvertaken } from './act-end.ts';
 import { actionEnd } from './action.store.ts';
 import type { ComputeWorld } from './compute.world.ts';
 import type { ActInput } from './server-act.ts';
-import { HostRefusal, hostOf, reportWait, serverNow } from './server-apply.ts';
+import { HostRefusal, refusing } from './host-refusal.ts';
+import { hostOf, reportWait, serverNow } from './server-apply.ts';
 import { serverFind, serverUpdate } from './server.store.ts';
 
 export interface SnapshotInput extends ActInput {
@@ -51,7 +52,7 @@ const copy: SnapshotStep = {
     const { agent } = host;
     const isDone = (seen: SnapshotActual | null): seen is SnapshotActual =>
       seen !== null && seen.state !== 'running';
-    const begun = await agent.snapshotPut(snapshotId, { serverId, diskId: 'root' });
+    const begun = await refusing(agent.snapshotPut(snapshotId, { serverId, diskId: 'root' }));
     const ended = isDone(begun)
       ? begun
       : await reportWait(act, host, {
@@ -79,7 +80,7 @@ const upload: SnapshotStep = {
     const { world, input } = act;
     await taskStateSet(act, 'image_uploading');
     const { agent } = hostOf(world, (await serverNow(act)).host);
-    await world.images.imageWrite(input.image.id, agent.snapshotRead(input.snapshotId));
+    await refusing(world.images.imageWrite(input.image.id, agent.snapshotRead(input.snapshotId)));
   },
 };
 

@@ -125,8 +125,10 @@ class ServerSync {
       await this.#put(row.id);
       return;
     }
-    if (actual.error !== null && actual.generation === row.generation) {
-      if (row.vm_state !== 'error') await this.#inError(row, actual.error.message);
+    if (actual.error !== null) {
+      // A guest that only waits (for room on the disk) is no broken server.
+      const isDown = actual.power === 'stopped' && row.run_state !== 'stopped';
+      if (isDown && row.vm_state !== 'error') await this.#inError(row, actual.error.message);
       return;
     }
     const isEnded = actual.ended !== null && actual.incarnation >= row.incarnation;

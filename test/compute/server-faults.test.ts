@@ -98,9 +98,14 @@ async function prepared(scenario: Scenario, fault: Fault | null): Promise<Prepar
   });
   const house = await computeHouse({
     hosts: 2,
-    tasks: (kinds, { crash }) =>
+    tasks: (kinds, control) =>
       kinds.map((kind) =>
-        kind.kind === scenario.kind ? whenArmed(kind, kindFaulty(kind, fault, crash)) : kind,
+        kind.kind === scenario.kind
+          ? whenArmed(
+              kind,
+              kindFaulty(kind, fault, () => control.crash()),
+            )
+          : kind,
       ),
   });
   const id = await house.create();
@@ -156,10 +161,11 @@ test('each step of every task may run twice', async () => {
   await using house = await computeHouse({ tasks: (kinds) => kinds.map(kindTwice) });
   const id = await house.create();
   await house.until(id, status('ACTIVE'));
-  for (const { kind, start, done } of scenarios.filter((one) => one.kind !== 'server-delete')) {
-    await start(house, id);
+  for (const scenario of scenarios.filter((one) => one.kind !== 'server-delete')) {
+    const { kind } = scenario;
+    await scenario.start(house, id);
     await house.quiet();
-    assert.ok(done(await seen(house, id)), kind);
+    assert.ok(scenario.done(await seen(house, id)), kind);
     await houseCheck(house);
     if (kind === 'server-power') await act({ 'os-start': null })(house, id);
     await house.quiet();
