@@ -7,8 +7,12 @@ import type { Touched } from './network-changes.ts';
 import type { NetworkTx, NetworkWorld } from './network.world.ts';
 
 const everyMs = 30_000;
-/** Externals before routers that hang on them, networks before routers that plug into them. */
+/** Externals before routers that hang on them, networks before routers that plug into them; what goes, the other way. */
 const order: readonly DocumentOf[] = ['external', 'network', 'router'];
+const turns = [
+  ...order.map((of) => ({ of, isNeeded: true })),
+  ...order.toReversed().map((of) => ({ of, isNeeded: false })),
+];
 
 /**
  * Every host has the documents it needs, as the database has them, and no others. After a change only what it touched is
@@ -48,8 +52,8 @@ async function hostSync(world: NetworkWorld, host: Host, touched: Touched | null
   const needs = await world.db.read((tx) => hostNeeds(tx, host.name));
   const affected = touched === null ? null : await world.db.read((tx) => affectedBy(tx, touched));
   const failures: unknown[] = [];
-  for (const of of order) {
-    const ids = documentsOf(world, host, needs, of).filter(
+  for (const { of, isNeeded } of turns) {
+    const ids = (isNeeded ? wantedOf(needs, of) : unneededOf(world, host, needs, of)).filter(
       (id) => affected === null || affected[of].has(id),
     );
     const results = await Promise.allSettled(
@@ -69,14 +73,17 @@ async function hostSync(world: NetworkWorld, host: Host, touched: Touched | null
   });
 }
 
-/** What the host needs, and what it has and no longer needs. */
-function documentsOf(world: NetworkWorld, host: Host, needs: HostNeeds, of: DocumentOf): string[] {
-  const wanted = { external: needs.externals, network: needs.networks, router: needs.routers }[of];
-  const ids = new Set(wanted);
-  for (const seen of world.mirror.host(host.name)?.documents() ?? []) {
-    if (seen.of === of && seen.digest !== null) ids.add(seen.id);
-  }
-  return [...ids];
+const wantedOf = ({ externals, networks, routers }: HostNeeds, of: DocumentOf): string[] => [
+  ...{ external: externals, network: networks, router: routers }[of],
+];
+
+/** What the host has and does not need any more. */
+function unneededOf(world: NetworkWorld, host: Host, needs: HostNeeds, of: DocumentOf): string[] {
+  const wanted = new Set(wantedOf(needs, of));
+  const seen = [...(world.mirror.host(host.name)?.documents() ?? [])];
+  return seen
+    .filter((one) => one.of === of && one.digest !== null && !wanted.has(one.id))
+    .map(({ id }) => id);
 }
 
 /** A group touches the networks of its ports and of ports whose groups name it; a network touches its routers. */

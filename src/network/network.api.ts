@@ -2,9 +2,11 @@ import type { Failure, FailureKind } from '../kernel/errors.ts';
 import type { Api } from '../kernel/http/api.ts';
 import { discoveryRoutes } from './discovery.routes.ts';
 import { extensionRoutes } from './extension.routes.ts';
+import { floatingIpRoutes } from './floating-ip.routes.ts';
 import { networkRoutes } from './network.routes.ts';
 import type { NetworkWorld } from './network.world.ts';
 import { quotaRoutes } from './quota.routes.ts';
+import { routerRoutes } from './router.routes.ts';
 import { securityGroupRoutes } from './security-group.routes.ts';
 import { subnetPoolRoutes } from './subnet-pool.routes.ts';
 
@@ -19,6 +21,8 @@ export const networkApi = (world: NetworkWorld): Api<NetworkWorld> => ({
     ...networkRoutes,
     ...subnetPoolRoutes,
     ...securityGroupRoutes,
+    ...routerRoutes,
+    ...floatingIpRoutes,
     ...quotaRoutes,
   ],
   failureReply({ kind, type, message }: Failure, { isBug }) {

@@ -1,6 +1,6 @@
-import { sql } from 'kysely';
-import { conflict, invalid, notFound, unavailable } from '../kernel/errors.ts';
+import { conflict, Failure, invalid, notFound, unavailable } from '../kernel/errors.ts';
 import type { Actor } from '../kernel/policy.ts';
+import { floatingIpPoint } from './floating-ip.store.ts';
 import type { PortTable } from './network.tables.ts';
 import { networkWrite, type NetworkWorld, type Work } from './network.world.ts';
 import type { NetworkPort, PortServer, ServerPort, ServerPortNew } from './port.ts';
@@ -276,33 +276,16 @@ async function floatingIpAssociate(
       wish.fixedAddress === null ? !address.includes(':') : address === wish.fixedAddress,
     );
     if (fixed === undefined) continue;
-    const { rows } = await sql<{ router_id: string }>`SELECT i.device_id AS router_id FROM port AS i
-      JOIN fixed_ip AS f ON f.port_id = i.id
-      JOIN router AS r ON r.id = i.device_id
-      JOIN port AS g ON g.id = r.gateway_port_id
-      WHERE f.subnet_id = ${fixed.subnetId} AND i.device_owner = 'network:router_interface'
-      AND g.network_id = ${floating.floating_network_id} LIMIT 1`.execute(work.tx);
-    const routerId = rows[0]?.router_id;
-    if (routerId === undefined) {
+    const to = { port, subnetId: fixed.subnetId, address: fixed.address };
+    try {
+      return await floatingIpPoint(work, floating, to);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
       throw invalid(
-        `Unable to associate floating IP ${wish.address} to fixed IP ${fixed.address} for instance ${wish.serverId}.`,
+        `Unable to associate floating IP ${wish.address} to fixed IP ${fixed.address} for instance ${wish.serverId}. Error: ${error.message}`,
+        { cause: error },
       );
     }
-    if (floating.router_id !== null) work.touched.routers.add(floating.router_id);
-    work.touched.routers.add(routerId);
-    work.touched.servers.add(wish.serverId);
-    await work.tx
-      .updateTable('floating_ip')
-      .set((e) => ({
-        port_id: port.id,
-        fixed_address: fixed.address,
-        router_id: routerId,
-        revision: e('revision', '+', 1),
-        updated_at: work.now,
-      }))
-      .where('id', '=', floating.id)
-      .execute();
-    return;
   }
   throw invalid('Instance network is not ready yet: no fixed address to associate with.');
 }

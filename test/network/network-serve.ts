@@ -7,6 +7,7 @@ import { randomIds } from '../../src/kernel/ids.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 import { DocumentPusher } from '../../src/network/document-push.ts';
 import { NetworkChanges } from '../../src/network/network-changes.ts';
+import { networkSync } from '../../src/network/network-sync.ts';
 import { networkApi } from '../../src/network/network.api.ts';
 import { networkMigrations } from '../../src/network/network.migrations.ts';
 import { networkPolicies } from '../../src/network/network.policy.ts';
@@ -32,6 +33,10 @@ export interface NetworkServe extends AsyncDisposable {
   // oxlint-disable-next-line typescript/no-explicit-any -- tests look into JSON of any shape
   make(as: string, path: string, body: object, status?: number): Promise<any>;
   call(as: string, method: string, path: string, body?: object): Promise<Answer>;
+  /** Brings the hosts' documents up to the database, and waits until every host has reported. */
+  sync(): Promise<void>;
+  /** The document that a host was sent, if any. */
+  document<T>(of: 'network' | 'router' | 'external', id: string, host?: number): T | undefined;
 }
 
 /** The network service over HTTP, on simulated agents. */
@@ -68,6 +73,7 @@ export async function networkServe(
   const api = await apiServe([networkApi(world) as never], networkPolicies, actors);
   const call: NetworkServe['call'] = (as, method, path, body) =>
     api.call(method, `/network/v2.0/${path}`, { as, ...(body !== undefined && { body }) });
+  const reconciler = networkSync(world);
   return {
     api,
     world,
@@ -79,6 +85,20 @@ export async function networkServe(
       const [value] = Object.values(answer.json as object);
       return value;
     },
+    async sync() {
+      const isCurrent = (): boolean => mirror.hosts().every((host) => host.isCurrent);
+      while (!isCurrent()) {
+        await new Promise<void>((resolve) => {
+          const end = mirror.onChange(() => {
+            end();
+            resolve();
+          });
+        });
+      }
+      await reconciler.run(stop.signal);
+    },
+    document: <T>(of: string, id: string, host = 0) =>
+      agents[host]?.documents.get(`${of} ${id}`)?.wanted as T | undefined,
     async [Symbol.asyncDispose]() {
       stop.abort();
       await api[Symbol.asyncDispose]();
