@@ -49,10 +49,10 @@ export async function servicesOpen(
   databases: Databases,
   policy: Policy,
   tasks: TaskSignals,
+  hosts: Hosts,
 ): Promise<Services> {
   const identity = await identityOpen(options, databases);
   const image = await imageOpen(options, databases, policy);
-  const hosts = hostsOpen(options.layout);
   const mirror = agentMirrorOpen({ hosts, clock, log: options.log, stop: options.signal });
   const network = await networkOpen(options, databases, { hosts, mirror });
   const compute = await computeOpen(options, databases, { image, network, tasks });
@@ -61,7 +61,7 @@ export async function servicesOpen(
 }
 
 /** This machine: the only host until others join. */
-function hostsOpen({ agentSocket }: Layout): Hosts {
+export function hostsOpen({ agentSocket }: Layout): Hosts {
   const host = {
     name: hostname(),
     agent: agentClientOpen({ socketPath: agentSocket }),

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { hostname } from 'node:os';
+import type { Hosts } from '../cluster/port.ts';
 import { computeApi } from '../compute/compute.api.ts';
 import { computePolicy } from '../compute/compute.policy.ts';
 import { computeTasks } from '../compute/compute.tasks.ts';
@@ -36,7 +37,7 @@ import { networkPolicies } from '../network/network.policy.ts';
 import { networkSync } from '../network/network-sync.ts';
 import { auditFileOpen } from './audit-file.ts';
 import { databasesOpen, type Databases } from './control-parts.ts';
-import { servicesOpen, type Services } from './control-services.ts';
+import { hostsOpen, servicesOpen, type Services } from './control-services.ts';
 import { policyFileRead } from './policy-file.ts';
 import type { RoleOptions } from './role.ts';
 
@@ -48,8 +49,8 @@ const drainMs = 10_000;
 /** How stale the memory of a control process may be about what another one changed. */
 const refreshMs = 500;
 
-/** Constructs every service and serves the APIs until the signal. */
-export async function controlRun(options: RoleOptions): Promise<void> {
+/** Constructs every service and serves the APIs until the signal. `hosts`: others than this machine. */
+export async function controlRun(options: RoleOptions, hosts?: Hosts): Promise<void> {
   const { configuration, layout, log, signal, ready } = options;
   const databases = await databasesOpen(configuration, layout);
   const audit = auditFileOpen(layout.auditFile, log);
@@ -64,10 +65,16 @@ export async function controlRun(options: RoleOptions): Promise<void> {
     configuration.policyFile === null ? {} : policyFileRead(configuration.policyFile),
   );
   let runner: TaskRunner<ComputeWorld> | null = null;
-  const services = await servicesOpen(options, databases, policy, {
-    wake: () => runner?.wake(),
-    cancelled: (subject) => runner?.cancelled(subject),
-  });
+  const services = await servicesOpen(
+    options,
+    databases,
+    policy,
+    {
+      wake: () => runner?.wake(),
+      cancelled: (subject) => runner?.cancelled(subject),
+    },
+    hosts ?? hostsOpen(layout),
+  );
   runner = new TaskRunner({
     db: databases.cell.db<KernelTables>(),
     world: services.compute,

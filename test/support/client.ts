@@ -11,8 +11,10 @@ export interface ApiAnswer {
 }
 
 export interface ApiClient {
+  readonly token: string;
   /** Null: no answer came, or the answer says that the server is not there just now. */
   call(method: string, path: string, body?: unknown): Promise<ApiAnswer | null>;
+  upload(path: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
   /** Asks again until there is an answer: only for what can be repeated. */
   insist(method: string, path: string, body?: unknown): Promise<ApiAnswer>;
 }
@@ -20,7 +22,7 @@ export interface ApiClient {
 const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
 /** Logs in as the administrator of the cloud. */
-export async function apiClient(cloud: Cloud): Promise<ApiClient> {
+export async function apiClient(cloud: Pick<Cloud, 'stateDir' | 'apiUrl'>): Promise<ApiClient> {
   const openrc = readFileSync(join(cloud.stateDir, 'openrc'), 'utf8');
   const password = /OS_PASSWORD="([^"]+)"/.exec(openrc)?.[1];
   const domain = { name: 'Default' };
@@ -59,5 +61,14 @@ export async function apiClient(cloud: Cloud): Promise<ApiClient> {
   };
   const made = await insist('POST', '/identity/v3/auth/tokens', { auth });
   token = made.headers.get('x-subject-token') ?? '';
-  return { call: send, insist };
+  return {
+    token,
+    call: send,
+    insist,
+    async upload(path, body) {
+      const headers = { 'X-Auth-Token': token, 'Content-Type': 'application/octet-stream' };
+      const { status } = await fetch(cloud.apiUrl + path, { method: 'PUT', headers, body });
+      if (status >= 300) throw new Error(`PUT ${path}: ${status}`);
+    },
+  };
 }
