@@ -7,6 +7,7 @@ import { flavorRoutes } from './flavor.routes.ts';
 import { hypervisorRoutes } from './hypervisor.routes.ts';
 import { keypairRoutes } from './keypair.routes.ts';
 import { quotaRoutes } from './quota.routes.ts';
+import { securityGroupProxyRoutes } from './security-group-proxy.routes.ts';
 import { serverGroupRoutes } from './server-group.routes.ts';
 import { serviceRoutes } from './service.routes.ts';
 import { instanceActionRoutes } from './instance-action.routes.ts';
@@ -24,6 +25,8 @@ export const computeApi = (world: ComputeWorld): Api<ComputeWorld> => ({
   name: 'compute',
   mounts: ['/compute'],
   world,
+  // Nova's API before microversions: the same, always at the lowest one.
+  alias: { path: '/v2', of: '/v2.1' },
   microversions: {
     serviceType: 'compute',
     min: versionMin,
@@ -38,6 +41,7 @@ export const computeApi = (world: ComputeWorld): Api<ComputeWorld> => ({
     ...quotaRoutes,
     ...availabilityZoneRoutes,
     ...hypervisorRoutes,
+    ...securityGroupProxyRoutes,
     ...serverGroupRoutes,
     ...serviceRoutes,
     ...serverRoutes,

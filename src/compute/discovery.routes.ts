@@ -16,7 +16,7 @@ const Link = Type.Object({
 });
 const Discovered = Type.Object({
   id: Type.String(),
-  status: Type.Literal('CURRENT'),
+  status: Type.String(),
   version: Type.String(),
   min_version: Type.String(),
   updated: Type.String(),
@@ -32,6 +32,16 @@ const discovered = (href: string) => ({
   links: [{ rel: 'self', href }],
 });
 
+/** What `/v2` is: v2.1 without microversions. */
+const older = (href: string) => ({
+  id: 'v2.0',
+  status: 'DEPRECATED',
+  version: '',
+  min_version: '',
+  updated: '2011-01-21T11:33:21Z',
+  links: [{ rel: 'self', href }],
+});
+
 export const discoveryRoutes = [
   endpoint(
     {
@@ -42,7 +52,10 @@ export const discoveryRoutes = [
       auth: 'none',
       reply: { 200: Type.Object({ versions: Type.Array(Discovered) }) },
     },
-    ({ baseUrl }) => ({ status: 200, body: { versions: [discovered(`${baseUrl}/v2.1/`)] } }),
+    ({ baseUrl }) => ({
+      status: 200,
+      body: { versions: [older(`${baseUrl}/v2/`), discovered(`${baseUrl}/v2.1/`)] },
+    }),
   ),
   endpoint(
     {

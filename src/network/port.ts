@@ -1,4 +1,5 @@
 /** What other services may ask of networks. They import this file and no other of this folder. */
+import type { Context } from '../kernel/context.ts';
 import type { Actor } from '../kernel/policy.ts';
 
 /** One entry of what a server is asked to be connected to. */
@@ -120,6 +121,16 @@ export interface NetworkPort {
     fixedAddress: string | null,
   ): Promise<void>;
   floatingIpDisassociate(actor: Actor, address: string, serverId: string): Promise<void>;
+
+  /**
+   * What the network API answers to one of its own calls on security groups (`security_groups.list`,
+   * `security_group_rules.create`, ...), in the name of whoever the context speaks for: Nova's proxies before 2.36.
+   */
+  securityGroupCall(
+    context: Context<unknown>,
+    endpointId: string,
+    input: { readonly params?: Readonly<Record<string, string>>; readonly body?: unknown },
+  ): Promise<unknown>;
 
   /** By server, in the order of creation; a server without ports is missing. */
   portsOf(serverIds: readonly string[]): Promise<ReadonlyMap<string, readonly ServerPort[]>>;

@@ -132,6 +132,9 @@ export function networkMemory(agentOf: (host: string) => AgentClient): MemoryNet
         edit(port, { floatingIps: port.floatingIps.filter((one) => one.address !== address) });
       }
     },
+    securityGroupCall: async () => {
+      throw notFound('This network has no security groups of its own.');
+    },
     portsOf: async (ids) =>
       new Map(
         ids.flatMap((id) => {

@@ -13,6 +13,8 @@ export interface Api<World> {
   readonly endpoints: readonly Endpoint<World>[];
   readonly world: World;
   readonly microversions?: Microversions;
+  /** An older path under which the same endpoints are served; negotiation and links keep to the path as it came. */
+  readonly alias?: { readonly path: string; readonly of: string };
   /** True: a path with a slash at its end is another path (Glance: an image without an id, not the list). */
   readonly isSlashStrict?: boolean;
   /** The error envelope of this API; total over all kinds. */

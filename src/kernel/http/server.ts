@@ -146,7 +146,7 @@ async function replyFor(
     exchange.version = versionNegotiate(request.headers, microversions);
   }
   exchange.actor = await options.authenticate(request);
-  const match = mounted.routing.find(request.method ?? 'GET', path);
+  const match = mounted.routing.find(request.method ?? 'GET', aliased(mounted.api, path));
   const isOpen = match?.candidates[0]?.route.auth === 'none';
   if (!isOpen && exchange.actor === null) {
     throw new Failure('unauthenticated', 'The request you have made requires authentication.');
@@ -182,6 +182,12 @@ async function replyFor(
   }
   if (options.checkReplies) replyCheck(route, reply);
   return reply;
+}
+
+function aliased({ alias }: Api<unknown>, path: string): string {
+  if (alias === undefined) return path;
+  const isOlder = path === alias.path || path.startsWith(`${alias.path}/`);
+  return isOlder ? alias.of + path.slice(alias.path.length) : path;
 }
 
 function queryCheck(

@@ -1,0 +1,28 @@
+import type { Context } from '../kernel/context.ts';
+import type { NetworkWorld } from './network.world.ts';
+import type { NetworkPort } from './port.ts';
+import { securityGroupRoutes } from './security-group.routes.ts';
+
+async function* nothing(): AsyncGenerator<Buffer> {}
+
+/** Runs an endpoint of ours in the process, with its own validation, policy and view. */
+export async function securityGroupCall(
+  world: NetworkWorld,
+  context: Context<unknown>,
+  endpointId: string,
+  { params = {}, body }: Parameters<NetworkPort['securityGroupCall']>[2],
+): Promise<unknown> {
+  const endpoint = securityGroupRoutes.find(({ route }) => route.id === endpointId);
+  if (endpoint === undefined) throw new Error(`the network API has no endpoint ${endpointId}`);
+  endpoint.validate(body, context.version);
+  const inner = Object.create(context, { world: { value: world } }) as Context<NetworkWorld>;
+  const reply = await endpoint.run(inner, {
+    params,
+    query: new URLSearchParams(),
+    headers: {},
+    body: body as never,
+    mediaType: 'application/json',
+    stream: nothing(),
+  });
+  return reply.body;
+}
