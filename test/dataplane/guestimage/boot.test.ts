@@ -110,6 +110,8 @@ test('a server with a config drive becomes what its metadata says', async (t) =>
     assert.match(await guest('cat /etc/resolv.conf'), /^nameserver 10\.0\.2\.3$/m);
     await guest('ping -c1 -w5 -s56 10.0.2.2');
     await guest('sudo ping -I eth0 -c1 -w5 -s56 10.0.2.2');
+    // QEMU's network advertises this prefix.
+    await until('an IPv6 address', async () => /inet6 fec0:/.test(await guest('ip a')));
     await guest('ping6 -c1 -w5 -s56 ::1');
     await guest('sudo /bin/kill -USR1 $(cat /var/run/udhcpc.eth0.pid)');
     await guest('sudo sh -c "echo \\"written by a test\\" >/dev/console"');
