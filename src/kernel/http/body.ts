@@ -17,7 +17,10 @@ export async function* bodyStream(request: IncomingMessage): AsyncIterable<Buffe
 }
 
 export async function bodyBytes(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
-  if (Number(request.headers['content-length'] ?? 0) > limitBytes) throw tooLarge(limitBytes);
+  const { 'content-length': announced, 'transfer-encoding': encoding } = request.headers;
+  if (Number(announced ?? 0) > limitBytes) throw tooLarge(limitBytes);
+  // RFC 9112, section 6.3: a request that announces no body has none.
+  if (announced === undefined && encoding === undefined) return Buffer.alloc(0);
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
   for await (const chunk of bodyStream(request)) {

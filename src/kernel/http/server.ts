@@ -221,8 +221,8 @@ function contextOf(
 ): { context: Context<unknown>; authorized: () => boolean } {
   const { request, mounted, actor, requestId } = exchange;
   const { policy, clock, ids } = options;
-  const abort = new AbortController();
-  response.on('close', () => abort.abort());
+  // Made when first asked for: most requests are answered before anybody could leave.
+  let abort: AbortController | null = null;
   let asked = false;
   const acting = (): Actor => {
     if (actor === null) {
@@ -245,7 +245,10 @@ function contextOf(
     version: exchange.version,
     baseUrl: baseUrlOf(options, exchange),
     remoteAddress,
-    signal: abort.signal,
+    get signal() {
+      abort ??= abortOnClose(response);
+      return abort.signal;
+    },
     since: (text) => versionCompare(exchange.version, version(text)) >= 0,
     authorize(rule, target = {}) {
       asked = true;
@@ -274,6 +277,13 @@ function contextOf(
       ),
   };
   return { context, authorized: () => asked };
+}
+
+function abortOnClose(response: ServerResponse): AbortController {
+  const abort = new AbortController();
+  if (response.closed) abort.abort();
+  else response.once('close', () => abort.abort());
+  return abort;
 }
 
 function globalRequestIdOf(request: IncomingMessage): string | null {
