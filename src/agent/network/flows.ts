@@ -75,7 +75,8 @@ async function flowsChange(
   if (flows.length === 0) return;
   // The source port is in no rule, so connections that differ in it alone are one line.
   const lines = new Set(flows.map(line));
-  await commandRun(inNamespace(namespace, ['conntrack', '-R', '-']), {
+  // It opens `/dev/stdin` by name, which works for a pipe but not for the socket that Node gives a child.
+  await commandRun(inNamespace(namespace, ['sh', '-c', 'cat | conntrack -R -']), {
     input: `${[...lines].join('\n')}\n`,
     timeoutMs: 120_000,
   });

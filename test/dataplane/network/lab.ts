@@ -26,10 +26,13 @@ import { systemClock } from '../../../src/kernel/clock.ts';
 import { logOpen } from '../../../src/kernel/log.ts';
 
 export interface Lab {
+  readonly cloud: string;
   readonly names: Names;
   readonly stateDir: string;
   readonly servers: Map<string, ServerWanted>;
   host: HostNetwork;
+  /** An agent on the same state. */
+  readonly open: () => Promise<HostNetwork>;
   /** The agent dies and comes back: same state, new process as far as it can tell. */
   restart(): Promise<void>;
   put(network: NetworkWanted): Promise<void>;
@@ -49,11 +52,13 @@ export interface Guest {
   run(...argv: string[]): Promise<string>;
   succeeds(...argv: string[]): Promise<boolean>;
   start(...argv: string[]): Running;
+  /** Whether any of three comes back. */
   ping(address: string): Promise<boolean>;
 }
 
 export interface Running {
   readonly child: ChildProcess;
+  write(text: string): void;
   output(): string;
   /** Resolves once the program has written what the pattern matches. */
   wrote(pattern: RegExp): Promise<void>;
@@ -96,6 +101,8 @@ export async function labOpen(t: TestContext): Promise<Lab> {
   const guests: string[] = [];
   const running: Running[] = [];
   const lab: Lab = {
+    cloud,
+    open,
     names: namesOf(cloud),
     stateDir,
     servers,
@@ -165,19 +172,25 @@ async function guestMake(lab: Lab, port: PortWanted, running: Running[]): Promis
       running.push(started);
       return started;
     },
-    ping: (address) => succeeds('ping', '-c', '3', '-i', '0.2', '-W', '2', address),
+    async ping(address) {
+      // What it learned while the other could not answer must not be what fails now.
+      await commandRun(['ip', '-n', namespace, 'neigh', 'flush', 'all']);
+      return succeeds('ping', '-c', '3', '-i', '0.2', '-W', '2', address);
+    },
   };
 }
 
 function runningOf(argv: readonly string[]): Running {
   const [program = '', ...args] = argv;
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  child.stdin.on('error', () => {});
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (output += text));
   const closed = once(child, 'close');
   return {
     child,
+    write: (text) => void child.stdin.write(text),
     output: () => output,
     wrote: (pattern) =>
       until(() => pattern.test(output), `${argv.join(' ')} writes ${pattern.source}`),

@@ -26,7 +26,7 @@ export async function socketsBorrow(
   namespace: string,
   wanted: readonly SocketWanted[],
 ): Promise<Borrowed> {
-  const program = `(${lend.toString()})(${JSON.stringify(wanted)})`;
+  const program = `(${lend.toString()})(${JSON.stringify(wanted)}, ${process.pid})`;
   const [command = '', ...args] = inNamespace(namespace, [process.execPath, '-e', program]);
   const child = spawn(command, args, {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -63,23 +63,48 @@ function received(child: ChildProcess, wanted: readonly SocketWanted[]): Promise
 }
 
 /** Runs inside the namespace, as text: it may use nothing of this file. */
-async function lend(wanted: readonly SocketWanted[]): Promise<void> {
+async function lend(wanted: readonly SocketWanted[], agentPid: number): Promise<void> {
   const { createSocket } = process.getBuiltinModule('node:dgram');
   const { createServer } = process.getBuiltinModule('node:net');
   const { once } = process.getBuiltinModule('node:events');
+  const { setTimeout: sleep } = process.getBuiltinModule('node:timers/promises');
   process.on('message', () => process.exit(0));
-  for (const { name, type, address, port, multicast } of wanted) {
+  // When the agent was killed whoever comes next wants these ports. The channel does not always tell: its end goes
+  // unnoticed while a socket is on its way through it.
+  setInterval(() => process.ppid === agentPid || process.exit(1), 50);
+  for (const socket of wanted) {
+    const opened = await openPatiently(socket);
+    process.send?.(socket.name, opened);
+  }
+
+  /** The process that served a killed agent may not have noticed yet. */
+  async function openPatiently(socket: SocketWanted): ReturnType<typeof open> {
+    for (let tries = 0; ; tries += 1) {
+      try {
+        return await open(socket);
+      } catch (error) {
+        if (tries === 50) throw error;
+        await sleep(100);
+      }
+    }
+  }
+
+  async function open({
+    type,
+    address,
+    port,
+    multicast,
+  }: SocketWanted): Promise<TcpServer | UdpSocket> {
     if (type === 'tcp') {
       const server = createServer().listen({ host: address, port });
       await once(server, 'listening');
-      process.send?.(name, server);
-      continue;
+      return server;
     }
-    const socket = createSocket({ type, reuseAddr: true, ipv6Only: type === 'udp6' });
+    const socket = createSocket({ type, ipv6Only: type === 'udp6' });
     socket.bind({ port, address, exclusive: true });
     await once(socket, 'listening');
     if (type === 'udp4') socket.setBroadcast(true);
     if (multicast !== undefined) socket.addMembership(multicast.group, multicast.link);
-    process.send?.(name, socket);
+    return socket;
   }
 }
