@@ -40,11 +40,10 @@ export async function serverCreateCheck(
   imageFitCheck(context, image, flavor);
   const { zone, placing, group } = await placingFind(context, create, flavor);
   countCheck(create);
-  const nics = await world.network.nicsPlan(actor, create.networks, create.maxCount);
-  const groups =
-    create.securityGroups === null
-      ? []
-      : await world.network.securityGroupsFind(actor, create.securityGroups);
+  const nics = await bodyNames(world.network.nicsPlan(actor, create.networks, create.maxCount));
+  const groups = await bodyNames(
+    world.network.securityGroupsFind(actor, create.securityGroups ?? []),
+  );
   return {
     flavor: {
       id: flavor.id,
@@ -77,6 +76,16 @@ const keyOf = (key: { name: string; type: 'ssh' | 'x509'; public_key: string }):
   type: key.type,
   data: key.public_key,
 });
+
+/** What a body names and is not there is a bad request: only what the path names is not found. */
+async function bodyNames<T>(found: Promise<T>): Promise<T> {
+  try {
+    return await found;
+  } catch (error) {
+    if (error instanceof Failure && error.kind === 'not_found') throw invalid(error.message);
+    throw error;
+  }
+}
 
 const isAdmin = (context: Context<ComputeWorld>): boolean => context.allows('context_is_admin');
 

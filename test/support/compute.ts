@@ -4,8 +4,8 @@ import {
   type SimAgent,
   type SimAgentOptions,
 } from '../../src/agent/sim/sim-agent.ts';
-import { agentMirrorOpen } from '../../src/cluster/agent-mirror.ts';
-import type { Host } from '../../src/cluster/port.ts';
+import { agentMirrorOpen, type AgentMirror } from '../../src/cluster/agent-mirror.ts';
+import type { Host, Hosts } from '../../src/cluster/port.ts';
 import { computeApi } from '../../src/compute/compute.api.ts';
 import {
   computeCellMigrations,
@@ -33,6 +33,14 @@ import type { Actor } from '../../src/kernel/policy.ts';
 import { reconcilerLoop, Waker } from '../../src/kernel/reconciler.ts';
 import { kernelMigrations, type KernelTables } from '../../src/kernel/tables.ts';
 import { TaskRunner } from '../../src/kernel/task-runner.ts';
+import { DocumentPusher } from '../../src/network/document-push.ts';
+import { NetworkChanges } from '../../src/network/network-changes.ts';
+import { networkSync } from '../../src/network/network-sync.ts';
+import { networkApi } from '../../src/network/network.api.ts';
+import { networkMigrations } from '../../src/network/network.migrations.ts';
+import { networkPolicies } from '../../src/network/network.policy.ts';
+import { networkSettingsDefault, type NetworkWorld } from '../../src/network/network.world.ts';
+import { networkPort } from '../../src/network/server-ports.ts';
 import { Inventory } from '../../src/placement/inventory.ts';
 import { actorOf, apiServe, memberOf, type Answer, type TestServer } from './api.ts';
 import { imageId, imagesMemory, type MemoryImages } from './image-port.ts';
@@ -47,6 +55,8 @@ export interface ComputeHouseOptions {
   readonly engines?: { readonly region: Engine; readonly cell: Engine };
   /** The house that was killed: databases, hosts, networks and images are what it left. */
   readonly after?: ComputeHouse;
+  /** The network service itself in place of its stand-in, with its API beside compute's. */
+  readonly realNetwork?: boolean;
   /** Kinds of tasks, as the test wants them to go. */
   readonly tasks?: (kinds: typeof computeTasks, house: { crash(): void }) => typeof computeTasks;
 }
@@ -123,13 +133,14 @@ export async function computeHouse(options: ComputeHouseOptions = {}): Promise<C
       return agent;
     });
   const images = after?.images ?? imagesMemory();
+  const real = options.realNetwork === true ? await networkReal(hosts, mirror, stop.signal) : null;
   let runner: TaskRunner<ComputeWorld> | null = null;
   const world: ComputeWorld = {
     region,
     cell,
     settings: { ...computeSettingsDefault, ...options.settings },
     images,
-    network,
+    network: real?.port ?? network,
     hosts,
     mirror,
     tasks: {
@@ -159,16 +170,15 @@ export async function computeHouse(options: ComputeHouseOptions = {}): Promise<C
     reconciler.onWake?.(waker.wake);
     return reconcilerLoop(reconciler, waker, { ...parts, stop: stop.signal });
   });
-  const http = await apiServe([computeApi(world) as unknown as Api<never>], computePolicy, {
-    ...houseActors,
-    ...options.actors,
-  });
+  const apis = [computeApi(world) as unknown as Api<never>, ...(real?.apis ?? [])];
+  const policies = { ...networkPolicies, ...computePolicy };
+  const http = await apiServe(apis, policies, { ...houseActors, ...options.actors });
   let isKilled = false;
   const kill = async (): Promise<void> => {
     if (isKilled) return;
     isKilled = true;
     stop.abort();
-    await Promise.all([running, ...reconcilers]);
+    await Promise.all([running, ...reconcilers, real?.running]);
     await http[Symbol.asyncDispose]();
   };
   return houseOf({
@@ -274,4 +284,26 @@ async function flavorsSeed({ region }: ComputeWorld): Promise<void> {
         .execute();
     }
   });
+}
+
+/** The network service over a database of its own, on the same hosts. */
+async function networkReal(hosts: Hosts, mirror: AgentMirror, stop: AbortSignal) {
+  const engine = sqliteOpen(':memory:');
+  await engine.migrate('network', networkMigrations);
+  const world: NetworkWorld = {
+    db: engine.db(),
+    settings: networkSettingsDefault,
+    hosts,
+    mirror,
+    changes: new NetworkChanges(),
+    documents: new DocumentPusher(),
+    clock: systemClock,
+    ids: randomIds,
+    log,
+  };
+  const waker = new Waker();
+  world.changes.onChange(waker.wake);
+  mirror.onChange(waker.wake);
+  const running = reconcilerLoop(networkSync(world), waker, { clock: systemClock, log, stop });
+  return { port: networkPort(world), apis: [networkApi(world) as unknown as Api<never>], running };
 }
