@@ -13,24 +13,43 @@ export interface CatalogEntry {
   }[];
 }
 
+/** A catalog depends on the project, and on the user where an address names one. */
+export interface CatalogOwner {
+  readonly projectId: string | null;
+  readonly userId: string;
+}
+
+const catalogsMax = 2_000;
+
 /** The catalog of a project as JSON; without a project, endpoints whose address names one are left out. */
-export function catalogJson(
-  snapshot: Snapshot,
-  { projectId, userId }: { projectId: string | null; userId: string },
-): string {
-  // Addresses that name the user are rare enough not to be remembered for each.
-  const namesUser = snapshot.endpoints.some(({ url }) => /[$%]\(user_id\)s/.test(url));
-  const key = namesUser ? `${projectId} ${userId}` : String(projectId);
+export function catalogJson(snapshot: Snapshot, owner: CatalogOwner): string {
+  const key = keyOf(snapshot, owner);
   const known = snapshot.catalogs.get(key);
   if (known !== undefined) return known;
-  const json = JSON.stringify(catalogOf(snapshot, { projectId, userId }));
+  const json = JSON.stringify(catalogOf(snapshot, owner));
+  if (snapshot.catalogs.size >= catalogsMax) snapshot.catalogs.clear();
   snapshot.catalogs.set(key, json);
   return json;
 }
 
+/** Owners with one key have one catalog: all of them, where no address and no association names anybody. */
+function keyOf(
+  { givenEndpoints, addressesName }: Snapshot,
+  { projectId, userId }: CatalogOwner,
+): string {
+  const ofProject = projectId === null || givenEndpoints.has(projectId) || addressesName.project;
+  return `${ofProject ? projectId : 'any'} ${addressesName.user ? userId : 'any'}`;
+}
+
+/** Whether an address differs from one project, or one user, to another. */
+export const addressesName = (urls: readonly string[]): Snapshot['addressesName'] => ({
+  project: urls.some((url) => /[$%]\((project|tenant)_id\)s/.test(url)),
+  user: urls.some((url) => /[$%]\(user_id\)s/.test(url)),
+});
+
 function catalogOf(
   { services, endpoints, givenEndpoints }: Snapshot,
-  values: { projectId: string | null; userId: string },
+  values: CatalogOwner,
 ): CatalogEntry[] {
   const given = values.projectId === null ? undefined : givenEndpoints.get(values.projectId);
   return services.map(({ id, type, name }) => ({

@@ -47,6 +47,14 @@ export const identityMigrations: Migrations = {
         .execute();
     },
   },
+  // Clients look users and projects up by name alone.
+  '0005-names': {
+    async up(db) {
+      for (const table of ['identity_user', 'identity_project']) {
+        await db.schema.createIndex(`${table}_by_name`).on(table).column('name').execute();
+      }
+    },
+  },
 };
 
 async function projectsCreate(db: Kysely<unknown>): Promise<void> {

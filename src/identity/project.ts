@@ -67,12 +67,12 @@ export async function projectCreate(
     ? null
     : (domainId ?? (wanted.parent_id == null ? domainIdOfActor(context) : null));
   context.authorize('identity:create_project', { 'target.project.domain_id': home });
-  const { db, settings } = context.world;
+  const { world } = context;
   const id = context.ids.hex();
   const tags = wanted.tags ?? [];
-  const project = await db.write(async (tx) => {
+  const make = async (tx: Tx): Promise<Project> => {
     const parent = isDomain ? null : await parentOf(tx, wanted.parent_id ?? home ?? '', home);
-    if (parent !== null && ancestorIds(parent).length + 1 > settings.projectDepthMax) {
+    if (parent !== null && ancestorIds(parent).length + 1 > world.settings.projectDepthMax) {
       throw forbidden(`Max hierarchy depth reached for ${parent.id} branch.`);
     }
     const made: Project = {
@@ -90,9 +90,9 @@ export async function projectCreate(
     await projectInsert(tx, made);
     await projectTagsSet(tx, id, tags);
     return made;
-  });
-  // A domain is part of what all tokens share.
-  if (isDomain) await directoryWrite(context.world, async () => {});
+  };
+  // A domain is part of what all tokens share; no token can depend on a project that is new.
+  const project = isDomain ? await directoryWrite(world, make) : await world.db.write(make);
   return { project, tags };
 }
 

@@ -14,8 +14,9 @@ export interface Snapshot {
   readonly implied: ReadonlyMap<string, readonly string[]>;
   readonly services: readonly ServiceRow[];
   readonly endpoints: readonly EndpointRow[];
+  readonly addressesName: { readonly project: boolean; readonly user: boolean };
   /** What a project was given; one without an entry sees all. */
   readonly givenEndpoints: ReadonlyMap<string, ReadonlySet<string>>;
-  /** Catalogs as JSON by project, made when first asked for. */
+  /** Catalogs as JSON by owner, made when first asked for. */
   readonly catalogs: Map<string, string>;
 }

@@ -1,3 +1,4 @@
+import { addressesName } from './catalog.ts';
 import { associationList, endpointGroupList, isInGroup } from './endpoint-filter.store.ts';
 import type { EndpointRow, Tx } from './identity.tables.ts';
 import type { IdentityWorld } from './identity.world.ts';
@@ -53,6 +54,7 @@ const snapshotRead = ({ db }: IdentityWorld): Promise<Snapshot> =>
       ),
       services,
       endpoints,
+      addressesName: addressesName(endpoints.map(({ url }) => url)),
       givenEndpoints: await givenEndpointsRead(tx, endpoints),
       catalogs: new Map(),
     };

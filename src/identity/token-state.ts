@@ -55,16 +55,11 @@ export async function tokenStateRead(
     roles,
     accessRules: credential?.accessRules ?? [],
     actor: actorOf(claims, subject),
-    json: {
-      head: tokenHead(claims, subject, snapshot),
-      catalog:
-        target === null
-          ? null
-          : catalogJson(snapshot, {
-              projectId: project?.id ?? null,
-              userId: trust?.trustorId ?? user.id,
-            }),
-    },
+    head: tokenHead(claims, subject, snapshot),
+    catalog:
+      target === null
+        ? null
+        : { projectId: project?.id ?? null, userId: trust?.trustorId ?? user.id },
   };
 }
 
@@ -149,7 +144,11 @@ function delegationHead({ trust, credential }: TokenSubject): object {
   };
 }
 
-export const tokenJson = ({ json }: TokenState, withCatalog: boolean): string =>
-  json.catalog === null || !withCatalog
-    ? `${json.head}}}`
-    : `${json.head},"catalog":${json.catalog}}}`;
+export async function tokenJson(
+  world: IdentityWorld,
+  { head, catalog }: TokenState,
+  withCatalog: boolean,
+): Promise<string> {
+  if (catalog === null || !withCatalog) return `${head}}}`;
+  return `${head},"catalog":${catalogJson(await snapshotGet(world), catalog)}}}`;
+}

@@ -1,4 +1,5 @@
 import type { Actor } from '../kernel/policy.ts';
+import type { CatalogOwner } from './catalog.ts';
 import type { AccessRule } from './application-credential.model.ts';
 
 /** The position of a method is its bit in the token: append only. */
@@ -44,6 +45,8 @@ export interface TokenState {
   readonly roles: readonly TokenRole[];
   /** What an application credential bounds its tokens to; empty: nothing but the roles. */
   readonly accessRules: readonly AccessRule[];
-  /** The answer to a validation: what stands before the catalog, and the catalog, which many tokens share. */
-  readonly json: { readonly head: string; readonly catalog: string | null };
+  /** The answer to a validation, but for the catalog, which many tokens share. */
+  readonly head: string;
+  /** Whose catalog follows; null for none. */
+  readonly catalog: CatalogOwner | null;
 }

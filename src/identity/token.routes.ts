@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Type } from 'typebox';
 import { forbidden } from '../kernel/errors.ts';
-import { endpointsOf, type Endpoint } from '../kernel/http/endpoint.ts';
+import { endpointsOf, type Endpoint, type Reply } from '../kernel/http/endpoint.ts';
 import { authenticate } from './auth.ts';
 import { catalogJson } from './catalog.ts';
 import { domainListOfUser, isSystemReachable, projectListOfUser } from './auth-scopes.ts';
@@ -14,8 +14,7 @@ import { ProjectReply } from './project.schema.ts';
 import { ListReply, SelfLink } from './schema.ts';
 import { snapshotGet } from './snapshot.ts';
 import { AuthBody, CatalogReplyEntry, TokenReply } from './token.schema.ts';
-import { subjectTokenGet, subjectTokenRevoke, type Subject } from './token.ts';
-import type { TokenState } from './token.model.ts';
+import { subjectTokenGet, subjectTokenRevoke, type IssuedToken, type Subject } from './token.ts';
 import { tokenJson } from './token-state.ts';
 
 const endpoint = endpointsOf<IdentityWorld>();
@@ -36,16 +35,15 @@ function subjectOf(
   };
 }
 
-const tokenReply = (
+async function tokenReply(
+  { world }: IdentityContext,
   status: 200 | 201,
-  text: string,
-  state: TokenState,
+  { text, state }: IssuedToken,
   query: URLSearchParams,
-) => ({
-  status,
-  headers: { ...json, 'X-Subject-Token': text },
-  bytes: tokenJson(state, !query.has('nocatalog')),
-});
+): Promise<Reply> {
+  const bytes = await tokenJson(world, state, !query.has('nocatalog'));
+  return { status, headers: { ...json, 'X-Subject-Token': text }, bytes };
+}
 
 export const tokenRoutes: readonly Endpoint<IdentityWorld>[] = [
   endpoint(
@@ -62,8 +60,7 @@ export const tokenRoutes: readonly Endpoint<IdentityWorld>[] = [
       auditType: 'service/security/account/user',
     },
     async (context, { body: { auth }, query }) => {
-      const { text, state } = await authenticate(context, auth);
-      return tokenReply(201, text, state, query);
+      return await tokenReply(context, 201, await authenticate(context, auth), query);
     },
   ),
   endpoint(
@@ -79,7 +76,7 @@ export const tokenRoutes: readonly Endpoint<IdentityWorld>[] = [
     async (context, { headers, query }) => {
       const subject = subjectOf(context, headers, query);
       const state = await subjectTokenGet(context, 'identity:validate_token', subject);
-      return tokenReply(200, subject.text ?? '', state, query);
+      return await tokenReply(context, 200, { text: subject.text ?? '', state }, query);
     },
   ),
   endpoint(
@@ -95,7 +92,7 @@ export const tokenRoutes: readonly Endpoint<IdentityWorld>[] = [
     async (context, { headers, query }) => {
       const subject = subjectOf(context, headers, query);
       const state = await subjectTokenGet(context, 'identity:check_token', subject);
-      return tokenReply(200, subject.text ?? '', state, query);
+      return await tokenReply(context, 200, { text: subject.text ?? '', state }, query);
     },
   ),
   endpoint(

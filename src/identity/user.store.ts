@@ -21,19 +21,18 @@ const accountOf = (row: AccountRow): UserAccount => ({
 const accounts = (tx: Tx) =>
   tx
     .selectFrom('identity_user')
-    .leftJoin('identity_password', (join) =>
-      join.on('identity_password.id', '=', (eb) =>
-        eb
-          .selectFrom('identity_password as newest')
-          .select((of) => of.fn.max('newest.id').as('id'))
-          .whereRef('newest.user_id', '=', 'identity_user.id'),
-      ),
-    )
-    .selectAll('identity_user')
-    .select([
-      'identity_password.hash as password_hash',
-      'identity_password.expires_at as password_expires_at',
-    ]);
+    .selectAll()
+    .select((eb) => {
+      const newest = eb
+        .selectFrom('identity_password')
+        .whereRef('identity_password.user_id', '=', 'identity_user.id')
+        .orderBy('identity_password.id', 'desc')
+        .limit(1);
+      return [
+        newest.select('hash').as('password_hash'),
+        newest.select('expires_at').as('password_expires_at'),
+      ];
+    });
 
 export async function userGet(tx: Tx, id: string): Promise<UserAccount | null> {
   const row = await accounts(tx).where('identity_user.id', '=', id).executeTakeFirst();
@@ -53,8 +52,7 @@ export async function userGetByName(
 }
 
 export async function userList(tx: Tx, listing: Listing): Promise<UserAccount[]> {
-  const query = tx.selectFrom(accounts(tx).as('account')).selectAll();
-  const rows = await listingApply(query, listing).execute();
+  const rows = await listingApply(accounts(tx), listing).execute();
   return rows.map(accountOf);
 }
 
@@ -75,12 +73,9 @@ export async function userListOfGroup(
   groupId: string,
   listing: Listing,
 ): Promise<UserAccount[]> {
-  const query = tx
-    .selectFrom(accounts(tx).as('account'))
-    .selectAll()
-    .where('id', 'in', (eb) =>
-      eb.selectFrom('identity_membership').select('user_id').where('group_id', '=', groupId),
-    );
+  const query = accounts(tx).where('id', 'in', (eb) =>
+    eb.selectFrom('identity_membership').select('user_id').where('group_id', '=', groupId),
+  );
   const rows = await listingApply(query, listing).execute();
   return rows.map(accountOf);
 }
