@@ -12,7 +12,10 @@ import { test } from 'node:test';
 import { apiClient, type ApiClient } from '../support/client.ts';
 import { cloudUse, tinyEnsure, until, type Cloud } from '../support/cloud.ts';
 
-const kills = Number(process.env['WELKIN_TEST_KILLS'] ?? 200);
+/** All of them in the long run (`welkin test fault --all`). */
+const kills = Number(
+  process.env['WELKIN_TEST_KILLS'] ?? (process.env['WELKIN_TEST_ALL'] ? 200 : 40),
+);
 const workers = 3;
 
 interface Watch {

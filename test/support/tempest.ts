@@ -67,7 +67,7 @@ export async function tempestRun(cloud: Cloud, options: TempestOptions): Promise
   return resultOf(directory, ids);
 }
 
-const bare = (id: string): string => id.replace(/\[(?:id-|smoke|negative|slow)[^\]]*\]/, '');
+const bare = (id: string): string => id.replace(/\[[^\]]*\]$/, '');
 const classOf = (id: string): string =>
   bare(id)
     .replace(/\([^)]*\)$/, '')
