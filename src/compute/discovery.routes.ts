@@ -32,6 +32,15 @@ const discovered = (href: string) => ({
   links: [{ rel: 'self', href }],
 });
 
+const OneVersion = Type.Object({
+  version: Type.Intersect([
+    Discovered,
+    Type.Object({
+      'media-types': Type.Array(Type.Object({ base: Type.String(), type: Type.String() })),
+    }),
+  ]),
+});
+
 /** What `/v2` is: v2.1 without microversions. */
 const older = (href: string) => ({
   id: 'v2.0',
@@ -57,39 +66,33 @@ export const discoveryRoutes = [
       body: { versions: [older(`${baseUrl}/v2/`), discovered(`${baseUrl}/v2.1/`)] },
     }),
   ),
-  endpoint(
-    {
-      id: 'versions.show',
-      method: 'GET',
-      path: '/v2.1',
-      rule: null,
-      auth: 'none',
-      reply: {
-        200: Type.Object({
-          version: Type.Intersect([
-            Discovered,
-            Type.Object({
-              'media-types': Type.Array(Type.Object({ base: Type.String(), type: Type.String() })),
-            }),
-          ]),
-        }),
+  ...(['/v2', '/v2.1'] as const).map((path) =>
+    endpoint(
+      {
+        id: `versions.show${path}`,
+        method: 'GET',
+        path,
+        rule: null,
+        auth: 'none',
+        reply: { 200: OneVersion },
       },
-    },
-    ({ baseUrl }) => {
-      const { links, ...rest } = discovered(`${baseUrl}/v2.1/`);
-      const describedBy = {
-        rel: 'describedby',
-        type: 'text/html',
-        href: 'https://docs.openstack.org/',
-      };
-      const media = {
-        base: 'application/json',
-        type: 'application/vnd.openstack.compute+json;version=2.1',
-      };
-      return {
-        status: 200,
-        body: { version: { ...rest, links: [...links, describedBy], 'media-types': [media] } },
-      };
-    },
+      ({ baseUrl }) => {
+        const href = `${baseUrl}${path}/`;
+        const { links, ...rest } = path === '/v2' ? older(href) : discovered(href);
+        const describedBy = {
+          rel: 'describedby',
+          type: 'text/html',
+          href: 'https://docs.openstack.org/',
+        };
+        const media = {
+          base: 'application/json',
+          type: `application/vnd.openstack.compute+json;version=${path === '/v2' ? '2' : '2.1'}`,
+        };
+        return {
+          status: 200,
+          body: { version: { ...rest, links: [...links, describedBy], 'media-types': [media] } },
+        };
+      },
+    ),
   ),
 ];

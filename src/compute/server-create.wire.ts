@@ -1,3 +1,4 @@
+import { addressShort } from './address-short.ts';
 import type { Context } from '../kernel/context.ts';
 import { invalid } from '../kernel/errors.ts';
 import type { NicsWish, NicWish } from '../network/port.ts';
@@ -49,7 +50,7 @@ export function serverCreateRead(
     tags: [...new Set(server.tags ?? [])],
     diskConfig: server['OS-DCF:diskConfig'] ?? 'MANUAL',
     accessIpV4: server.accessIPv4 ?? null,
-    accessIpV6: server.accessIPv6 ?? null,
+    accessIpV6: addressShort(server.accessIPv6) ?? null,
   };
 }
 

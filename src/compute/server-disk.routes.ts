@@ -1,3 +1,4 @@
+import { addressShort } from './address-short.ts';
 import { Type } from 'typebox';
 import { invalid } from '../kernel/errors.ts';
 import { endpointsOf } from '../kernel/http/endpoint.ts';
@@ -54,7 +55,7 @@ export const serverDiskRoutes = [
         }),
         ...(wire['OS-DCF:diskConfig'] !== undefined && { diskConfig: wire['OS-DCF:diskConfig'] }),
         ...(wire.accessIPv4 !== undefined && { accessIpV4: wire.accessIPv4 }),
-        ...(wire.accessIPv6 !== undefined && { accessIpV6: wire.accessIPv6 }),
+        ...(wire.accessIPv6 !== undefined && { accessIpV6: addressShort(wire.accessIPv6) }),
       });
       const frame = await frameFor(context, server.project_id);
       const [seen] = await serversSeen(context.world, [server]);

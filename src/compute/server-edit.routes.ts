@@ -1,3 +1,4 @@
+import { addressShort } from './address-short.ts';
 import { Type } from 'typebox';
 import { byVersion, endpointsOf } from '../kernel/http/endpoint.ts';
 import type { ComputeWorld } from './compute.world.ts';
@@ -45,7 +46,7 @@ export const serverEditRoutes = [
         ...(wire.hostname !== undefined && { hostname: wire.hostname }),
         ...(wire['OS-DCF:diskConfig'] !== undefined && { diskConfig: wire['OS-DCF:diskConfig'] }),
         ...(wire.accessIPv4 !== undefined && { accessIpV4: wire.accessIPv4 }),
-        ...(wire.accessIPv6 !== undefined && { accessIpV6: wire.accessIPv6 }),
+        ...(wire.accessIPv6 !== undefined && { accessIpV6: addressShort(wire.accessIPv6) }),
       });
       const frame = await frameFor(context, server.project_id);
       const [seen] = await serversSeen(context.world, [server]);

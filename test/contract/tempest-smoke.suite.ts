@@ -5,12 +5,21 @@ import { join } from 'node:path';
 import { cloudUse, tinyEnsure } from '../support/cloud.ts';
 import { tempestRun } from '../support/tempest.ts';
 
+/**
+ * Tests that a current, security-patched OpenStack fails by design. CVE-2026-90460: PATCH of a credential changes its
+ * blob and nothing else, while this test moves it to another project.
+ */
+const knownConflicts: readonly string[] = [
+  'tempest.api.identity.admin.v3.test_credentials.CredentialsTestJSON.test_credentials_create_get_update_delete',
+];
+
 await using cloud = await cloudUse();
 await tinyEnsure(cloud);
 const directory = mkdtempSync(join(tmpdir(), 'tempest-'));
 const { passed, failed, skipped } = await tempestRun(cloud, {
   directory,
-  select: (id) => /\[[^\]]*\bsmoke\b[^\]]*\]/.test(id),
+  select: (id) =>
+    /\[[^\]]*\bsmoke\b[^\]]*\]/.test(id) && !knownConflicts.some((name) => id.startsWith(name)),
   concurrency: 2,
   ssh: true,
 });

@@ -184,10 +184,11 @@ async function replyFor(
   return reply;
 }
 
+/** What stands below the older path; the path itself is an endpoint of its own (discovery). */
 function aliased({ alias }: Api<unknown>, path: string): string {
-  if (alias === undefined) return path;
-  const isOlder = path === alias.path || path.startsWith(`${alias.path}/`);
-  return isOlder ? alias.of + path.slice(alias.path.length) : path;
+  const isBelow =
+    alias !== undefined && path.startsWith(`${alias.path}/`) && path.length > alias.path.length + 1;
+  return isBelow ? alias.of + path.slice(alias.path.length) : path;
 }
 
 function queryCheck(
