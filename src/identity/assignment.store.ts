@@ -1,6 +1,6 @@
 import type { ExpressionBuilder } from 'kysely';
 import { flag } from '../kernel/db.ts';
-import type { Assignment, ActorKind, RoleTarget } from './assignment.model.ts';
+import type { Assignment, RoleTarget } from './assignment.model.ts';
 import type { AssignmentRow, IdentityTables, Tx } from './identity.tables.ts';
 
 const assignmentOf = (row: AssignmentRow): Assignment => ({
@@ -97,16 +97,4 @@ export async function assignmentListOfUser(tx: Tx, userId: string): Promise<Assi
     .where(heldBy(userId))
     .execute();
   return rows.map(assignmentOf);
-}
-
-export async function assignmentRemoveOfActor(
-  tx: Tx,
-  kind: ActorKind,
-  actorId: string,
-): Promise<void> {
-  await tx
-    .deleteFrom('identity_assignment')
-    .where('actor_kind', '=', kind)
-    .where('actor_id', '=', actorId)
-    .execute();
 }

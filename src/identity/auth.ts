@@ -215,7 +215,7 @@ function scopeKindOf(wanted: ScopeWanted): (typeof scopeKinds)[number] {
 const scopeUnclear = (): Failure =>
   expecting('system, project, domain, OS-TRUST:trust or unscoped', 'scope');
 
-export async function domainFind(
+async function domainFind(
   { world }: IdentityContext,
   { id, name }: { id?: string | undefined; name?: string | undefined },
   where: string,

@@ -1,6 +1,6 @@
 import type { Snapshot } from './snapshot.model.ts';
 
-export interface CatalogEntry {
+interface CatalogEntry {
   readonly id: string;
   readonly type: string;
   readonly name: string;

@@ -22,7 +22,7 @@ export interface IdentitySettings {
   readonly projectDepthMax: number;
 }
 
-export const identityDefaults: IdentitySettings = {
+const identityDefaults: IdentitySettings = {
   tokenLifeMs: 3_600_000,
   allowExpiredMs: 2 * 86_400_000,
   authUri: 'http://127.0.0.1:5000/identity',

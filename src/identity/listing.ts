@@ -21,7 +21,7 @@ const comparisons: Readonly<Record<string, Condition['is']>> = {
   endswith: 'ending',
 };
 
-export type ColumnKind = 'text' | 'flag';
+type ColumnKind = 'text' | 'flag';
 export type Columns = Readonly<Record<string, ColumnKind>>;
 
 export const everything: Listing = { conditions: [], limit: null, marker: null };

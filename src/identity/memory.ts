@@ -9,7 +9,7 @@ const verifiedLimit = 10_000;
 const sweepEveryMs = 600_000;
 
 /** A map that forgets what was put into it first: enough for what can be found again at will. */
-export class BoundedMap<Key, Value> {
+class BoundedMap<Key, Value> {
   readonly #entries = new Map<Key, Value>();
   readonly #limit: number;
 

@@ -11,7 +11,7 @@ const endpoint = endpointsOf<IdentityWorld>();
 
 const One = Type.Object({ region: RegionReply });
 
-export const regionView = (context: IdentityContext, region: RegionRow) => ({
+const regionView = (context: IdentityContext, region: RegionRow) => ({
   ...(JSON.parse(region.extra) as object),
   id: region.id,
   description: region.description,

@@ -29,7 +29,7 @@ export const ImpliedReply = Type.Object({
   links: SelfLink,
 });
 
-export const InferenceReply = Type.Object({ prior_role: Brief, implies: Type.Array(Brief) });
+const InferenceReply = Type.Object({ prior_role: Brief, implies: Type.Array(Brief) });
 export const ImpliedListReply = Type.Object({ role_inference: InferenceReply, links: SelfLink });
 export const InferenceListReply = Type.Object({
   role_inferences: Type.Array(InferenceReply),

@@ -11,7 +11,7 @@ const endpoint = endpointsOf<IdentityWorld>();
 
 const One = Type.Object({ service: ServiceReply });
 
-export const serviceView = (context: IdentityContext, service: ServiceRow) => ({
+const serviceView = (context: IdentityContext, service: ServiceRow) => ({
   ...(JSON.parse(service.extra) as object),
   id: service.id,
   type: service.type,

@@ -11,7 +11,7 @@ const ProjectScope = Type.Object({
   domain: Type.Optional(IdOrName),
 });
 
-export const ScopeBody = Type.Object({
+const ScopeBody = Type.Object({
   project: Type.Optional(ProjectScope),
   domain: Type.Optional(IdOrName),
   system: Type.Optional(Type.Object({ all: Type.Optional(Type.Boolean()) })),
