@@ -7,6 +7,7 @@ import {
   viewerOf,
   type Act,
   type Collection,
+  type Identified,
   type Loaded,
   type NetworkContext,
 } from './collection.ts';
@@ -26,7 +27,7 @@ export type Found<Row> = Loaded<Row, object>;
 const replyOne = (name: string, schema: TSchema): TSchema =>
   Type.Object({ [name]: Type.Partial(schema) });
 
-export function readEndpoints<Row extends StandardColumns, View extends object>(
+export function readEndpoints<Row extends Identified, View extends object>(
   collection: Collection<Row, View>,
 ): NetworkEndpoint[] {
   const { name, plural, path, schema } = collection;
@@ -68,7 +69,7 @@ export function readEndpoints<Row extends StandardColumns, View extends object>(
   ];
 }
 
-async function collectionList<Row extends StandardColumns, View extends object>(
+async function collectionList<Row extends Identified, View extends object>(
   context: NetworkContext,
   collection: Collection<Row, View>,
   parameters: URLSearchParams,
@@ -90,11 +91,7 @@ async function collectionList<Row extends StandardColumns, View extends object>(
 }
 
 /** `{thing: {...}}` makes one, `{things: [...]}` makes all or none. */
-export function createEndpoint<
-  Row extends StandardColumns,
-  View extends object,
-  Wish extends TSchema,
->(
+export function createEndpoint<Row extends Identified, View extends object, Wish extends TSchema>(
   collection: Collection<Row, View>,
   schema: Wish,
   create: (act: Act, wish: Static<Wish>) => Promise<string>,
@@ -138,7 +135,7 @@ export function createEndpoint<
 }
 
 /** What the actor sees of what it just made or changed, even where it may not look later. */
-async function viewAfter<Row extends StandardColumns, View extends object>(
+async function viewAfter<Row extends Identified, View extends object>(
   context: NetworkContext,
   { tx }: Work,
   collection: Collection<Row, View>,
@@ -154,11 +151,7 @@ async function viewAfter<Row extends StandardColumns, View extends object>(
 /** The columns that change; the revision is raised with them. */
 export type Columns<Row> = Partial<Omit<Row, 'id' | 'revision' | 'created_at' | 'updated_at'>>;
 
-export function updateEndpoint<
-  Row extends StandardColumns,
-  View extends object,
-  Wish extends TSchema,
->(
+export function updateEndpoint<Row extends Identified, View extends object, Wish extends TSchema>(
   collection: Collection<Row, View>,
   schema: Wish,
   update: (act: Act, found: Loaded<Row, View>, wish: Static<Wish>) => Promise<Columns<Row>>,
@@ -178,9 +171,13 @@ export function updateEndpoint<
       const shown = await networkWrite(context.world, async (work) => {
         const act = { context, work };
         const found = await resourceFind(act, collection, id);
-        revisionAssert(headers['if-match'], found.row.revision);
+        const { revision } = found.row as Partial<StandardColumns>;
+        if (revision !== undefined) revisionAssert(headers['if-match'], revision);
         const columns = await update(act, found, wish);
-        await rowUpdate(work, table, id, columns);
+        // Not every resource counts its changes.
+        const counted =
+          revision === undefined ? {} : { revision: sql`revision + 1`, updated_at: work.now };
+        await rowUpdate(work, table, id, { ...columns, ...counted });
         return viewAfter(context, work, collection, id);
       });
       return { status: 200, body: { [name]: shown } };
@@ -189,19 +186,19 @@ export function updateEndpoint<
 }
 
 async function rowUpdate(
-  { tx, now }: Work,
+  { tx }: Work,
   table: string,
   id: string,
   columns: Readonly<Record<string, unknown>>,
 ): Promise<void> {
-  const changes = Object.entries({ ...columns, updated_at: now })
+  const changes = Object.entries(columns)
     .filter(([, value]) => value !== undefined)
     .map(([column, value]) => sql`${sql.ref(column)} = ${value}`);
-  await sql`UPDATE ${sql.table(table)} SET revision = revision + 1, ${sql.join(changes)}
-    WHERE id = ${id}`.execute(tx);
+  if (changes.length === 0) return;
+  await sql`UPDATE ${sql.table(table)} SET ${sql.join(changes)} WHERE id = ${id}`.execute(tx);
 }
 
-export function deleteEndpoint<Row extends StandardColumns, View extends object>(
+export function deleteEndpoint<Row extends Identified, View extends object>(
   collection: Collection<Row, View>,
   remove: (act: Act, found: Loaded<Row, View>) => Promise<void>,
 ): NetworkEndpoint {
@@ -219,7 +216,8 @@ export function deleteEndpoint<Row extends StandardColumns, View extends object>
         const act = { context, work };
         const found = await resourceFind(act, collection, id);
         context.authorize(`delete_${name}`, found.target);
-        revisionAssert(headers['if-match'], found.row.revision);
+        const { revision } = found.row as Partial<StandardColumns>;
+        if (revision !== undefined) revisionAssert(headers['if-match'], revision);
         await remove(act, found);
         await work.tx.deleteFrom('network_tag').where('resource_id', '=', id).execute();
       });

@@ -1,13 +1,12 @@
 import { sql, type RawBuilder, type SqlBool } from 'kysely';
 import { isoSeconds } from '../kernel/clock.ts';
-import type { Attribute, Collection, Condition, Viewer } from './collection.ts';
+import type { Attribute, Collection, Condition, Identified, Viewer } from './collection.ts';
 import type { ListQuery } from './list-query.ts';
 import { badRequest } from './network.errors.ts';
-import type { StandardColumns } from './network.tables.ts';
 import type { NetworkTx } from './network.world.ts';
 
 /** One page of rows, filtered and sorted by the database; in the order in which they are shown. */
-export async function rowsList<Row extends StandardColumns, View extends object>(
+export async function rowsList<Row extends Identified, View extends object>(
   tx: NetworkTx,
   collection: Collection<Row, View>,
   query: ListQuery,
@@ -69,7 +68,7 @@ const all = (conditions: readonly Condition[]): Condition =>
     ? sql<SqlBool>`1 = 1`
     : sql<SqlBool>`(${sql.join([...conditions], sql` AND `)})`;
 
-function filterConditions<Row extends StandardColumns, View extends object>(
+function filterConditions<Row extends Identified, View extends object>(
   collection: Collection<Row, View>,
   query: ListQuery,
   viewer: Viewer,

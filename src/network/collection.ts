@@ -7,7 +7,7 @@ import { sql, type RawBuilder, type SqlBool } from 'kysely';
 import type { Context } from '../kernel/context.ts';
 import type { Target } from '../kernel/policy.ts';
 import { badRequest, missingOf, type ResourceName } from './network.errors.ts';
-import type { NetworkTables, StandardColumns } from './network.tables.ts';
+import type { NetworkTables } from './network.tables.ts';
 import type { NetworkTx, NetworkWorld, Work } from './network.world.ts';
 
 export type NetworkContext = Context<NetworkWorld>;
@@ -40,7 +40,12 @@ export interface Loaded<Row, View> {
   readonly target: Target;
 }
 
-export interface Collection<Row extends StandardColumns, View extends object> {
+/** The least that a row must have to be found. */
+export interface Identified {
+  readonly id: string;
+}
+
+export interface Collection<Row extends Identified, View extends object> {
   /** Key of one in bodies, and the word in policy rules. */
   readonly name: ResourceName;
   readonly plural: string;
@@ -102,7 +107,7 @@ export function viewerOf(context: NetworkContext): Viewer {
 }
 
 /** The one with this id, if the actor may know of it. */
-export async function resourceFind<Row extends StandardColumns, View extends object>(
+export async function resourceFind<Row extends Identified, View extends object>(
   { context, work: { tx } }: { context: NetworkContext; work: { tx: NetworkTx } },
   collection: Collection<Row, View>,
   id: string,
@@ -117,7 +122,7 @@ export async function resourceFind<Row extends StandardColumns, View extends obj
 }
 
 /** Without what the actor may not see, and with nothing but `fields` where any were asked for. */
-export function viewShown<Row extends StandardColumns, View extends object>(
+export function viewShown<Row extends Identified, View extends object>(
   context: NetworkContext,
   { name, hidden = [] }: Collection<Row, View>,
   { view, target }: Loaded<Row, View>,

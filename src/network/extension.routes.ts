@@ -5,7 +5,10 @@ import { Links } from './collection.schema.ts';
 
 /** Exactly what works; clients choose what to offer by this list. Names and dates are upstream's. */
 const known = {
+  agent: ['agent', '2013-02-03T10:00:00-00:00'],
   'allowed-address-pairs': ['Allowed Address Pairs', '2013-07-23T10:00:00-00:00'],
+  'auto-allocated-topology': ['Auto Allocated Topology Services', '2016-01-01T00:00:00-00:00'],
+  availability_zone: ['Availability Zone', '2015-01-01T10:00:00-00:00'],
   binding: ['Port Binding', '2014-02-03T10:00:00-00:00'],
   'default-subnetpools': ['Default Subnetpools', '2016-02-18T18:00:00-00:00'],
   'empty-string-filtering': ['Empty String Filtering Extension', '2018-05-01T10:00:00-00:00'],
@@ -19,6 +22,8 @@ const known = {
   'ip-substring-filtering': ['IP address substring filtering', '2017-11-28T09:00:00-00:00'],
   'net-mtu': ['Network MTU', '2015-03-25T10:00:00-00:00'],
   'net-mtu-writable': ['Network MTU (writable)', '2017-07-12T00:00:00-00:00'],
+  'network-ip-availability': ['Network IP Availability', '2015-09-24T00:00:00-00:00'],
+  network_availability_zone: ['Network Availability Zone', '2015-01-01T10:00:00-00:00'],
   pagination: ['Pagination support', '2016-06-12T00:00:00-00:00'],
   'port-security-groups-filtering': [
     'Port filtering on security groups',
@@ -29,6 +34,7 @@ const known = {
   provider: ['Provider Network', '2012-09-07T10:00:00-00:00'],
   quotas: ['Quota management support', '2012-07-29T10:00:00-00:00'],
   quota_details: ['Quota details management support', '2017-02-10T10:00:00-00:00'],
+  'rbac-policies': ['RBAC Policies', '2015-06-17T12:15:12-00:00'],
   'revision-if-match': [
     'If-Match constraints based on revision_number',
     '2016-12-11T00:00:00-00:00',

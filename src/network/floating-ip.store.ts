@@ -1,7 +1,7 @@
 import { conflict, notFound } from '../kernel/errors.ts';
 import type { FloatingIpTable, PortTable } from './network.tables.ts';
 import type { NetworkTx, Work } from './network.world.ts';
-import { portGet } from './port-delete.ts';
+import { portGet, portRemove } from './port-delete.ts';
 import { portTouched } from './port-insert.ts';
 import { gatewayOwner, interfaceOwner } from './router.store.ts';
 
@@ -88,4 +88,26 @@ async function fixedAddressFree(
     `Cannot associate floating IP ${floating.floating_address} (${floating.id}) with port ${port.id} using fixed IP ${address}, as that fixed IP already has a floating IP on external network ${other.floating_network_id}.`,
     { type: 'FloatingIPPortAlreadyAssociated' },
   );
+}
+
+/** Floating IPs that lead nowhere keep nobody from deleting their external network: they go with it. */
+export async function floatingIpsUnusedDelete(work: Work, networkId: string): Promise<void> {
+  const unused = await work.tx
+    .selectFrom('floating_ip')
+    .select(['id', 'floating_port_id'])
+    .where('floating_network_id', '=', networkId)
+    .where('port_id', 'is', null)
+    .execute();
+  for (const floating of unused) await floatingIpRemove(work, floating);
+}
+
+/** The row and the port that kept its address. */
+export async function floatingIpRemove(
+  work: Work,
+  { id, floating_port_id }: Pick<FloatingIpTable, 'id' | 'floating_port_id'>,
+): Promise<void> {
+  await work.tx.deleteFrom('network_tag').where('resource_id', '=', id).execute();
+  await work.tx.deleteFrom('floating_ip').where('id', '=', id).execute();
+  const port = await portGet(work.tx, floating_port_id);
+  if (port !== undefined) await portRemove(work, port);
 }

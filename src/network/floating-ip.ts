@@ -9,12 +9,11 @@ import {
 } from './collection.ts';
 import type { Columns } from './collection.routes.ts';
 import type { FloatingIpChange, FloatingIpView, FloatingIpWish } from './floating-ip.schema.ts';
-import { floatingIpPoint, type FloatingTarget } from './floating-ip.store.ts';
+import { floatingIpPoint, floatingIpRemove, type FloatingTarget } from './floating-ip.store.ts';
 import { networks } from './network.collection.ts';
 import { badRequest } from './network.errors.ts';
 import type { FloatingIpTable, NetworkTable, PortTable } from './network.tables.ts';
 import { ports } from './port.collection.ts';
-import { portGet, portRemove } from './port-delete.ts';
 import { fixedIpsOf, portInsert } from './port-insert.ts';
 import { quotaTake } from './quota.store.ts';
 import { tagsReplace } from './tag.store.ts';
@@ -165,7 +164,5 @@ export async function floatingIpDelete(
   { row }: Loaded<FloatingIpTable, FloatingIpView>,
 ): Promise<void> {
   if (row.port_id !== null) await floatingIpPoint(work, row, null);
-  await work.tx.deleteFrom('floating_ip').where('id', '=', row.id).execute();
-  const port = await portGet(work.tx, row.floating_port_id);
-  if (port !== undefined) await portRemove(work, port);
+  await floatingIpRemove(work, row);
 }

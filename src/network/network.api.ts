@@ -1,11 +1,16 @@
 import type { Failure, FailureKind } from '../kernel/errors.ts';
 import type { Api } from '../kernel/http/api.ts';
+import { agentRoutes } from './agent.routes.ts';
+import { autoTopologyRoutes } from './auto-topology.routes.ts';
+import { availabilityZoneRoutes } from './availability-zone.routes.ts';
 import { discoveryRoutes } from './discovery.routes.ts';
 import { extensionRoutes } from './extension.routes.ts';
 import { floatingIpRoutes } from './floating-ip.routes.ts';
+import { ipAvailabilityRoutes } from './ip-availability.routes.ts';
 import { networkRoutes } from './network.routes.ts';
 import type { NetworkWorld } from './network.world.ts';
 import { quotaRoutes } from './quota.routes.ts';
+import { rbacPolicyRoutes } from './rbac-policy.routes.ts';
 import { routerRoutes } from './router.routes.ts';
 import { securityGroupRoutes } from './security-group.routes.ts';
 import { subnetPoolRoutes } from './subnet-pool.routes.ts';
@@ -24,6 +29,11 @@ export const networkApi = (world: NetworkWorld): Api<NetworkWorld> => ({
     ...routerRoutes,
     ...floatingIpRoutes,
     ...quotaRoutes,
+    ...rbacPolicyRoutes,
+    ...agentRoutes(world),
+    ...availabilityZoneRoutes,
+    ...ipAvailabilityRoutes,
+    ...autoTopologyRoutes,
   ],
   failureReply({ kind, type, message }: Failure, { isBug }) {
     const [code, usual] = isBug ? ([500, 'HTTPInternalServerError'] as const) : replies[kind];

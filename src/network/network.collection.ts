@@ -21,10 +21,11 @@ const sharedWith = (projectId: string, action: NetworkShareTable['action']): Con
   sql<SqlBool>`t.id IN (SELECT network_id FROM network_share
     WHERE target_project IN ('*', ${projectId}) AND action = ${action})`;
 
-/** The same for what hangs on a network: rows with a column `network_id`. */
-export const onVisibleNetwork = (projectId: string): Condition =>
+/** For what hangs on a network, rows with a column `network_id`: on one's own and on shared ones, not on external ones. */
+export const onUsableNetwork = (projectId: string): Condition =>
   sql<SqlBool>`t.network_id IN (SELECT id FROM network WHERE project_id = ${projectId}
-    UNION SELECT network_id FROM network_share WHERE target_project IN ('*', ${projectId}))`;
+    UNION SELECT network_id FROM network_share
+      WHERE target_project IN ('*', ${projectId}) AND action = 'access_as_shared')`;
 
 export const networks: Collection<NetworkTable, NetworkView> = {
   name: 'network',

@@ -48,7 +48,7 @@ const rules: Readonly<Record<string, string>> = {
   delete_network: member,
 
   create_subnet: `(${admin}) or (${netMember})`,
-  get_subnet: `${reader} or rule:shared or rule:external or (role:reader and rule:network_owner) or ${service}`,
+  get_subnet: `${reader} or rule:shared or (role:reader and rule:network_owner) or ${service}`,
   update_subnet: subnetMember,
   delete_subnet: subnetMember,
 
@@ -136,6 +136,7 @@ const rules: Readonly<Record<string, string>> = {
   delete_quota: admin,
   get_agent: admin,
   update_agent: admin,
+  delete_agent: admin,
   get_availability_zone: 'role:reader',
   get_network_ip_availability: `(${admin}) or (${service})`,
   get_auto_allocated_topology: reader,

@@ -1,9 +1,9 @@
 import { flag } from '../kernel/db.ts';
-import { dhcpPortEnsure } from './dhcp-port.ts';
-import { networkInsert, segmentFree, shareInsert } from './network.store.ts';
+import { prefixAt } from './address.model.ts';
+import { networkInsert, shareInsert } from './network.store.ts';
 import type { NetworkTable, SubnetTable } from './network.tables.ts';
 import { networkWrite, type NetworkWorld, type Work } from './network.world.ts';
-import { portInsert } from './port-insert.ts';
+import { networkNew, standard, subnetNew, topologyMake } from './topology.ts';
 
 export interface NetworkSeed {
   readonly adminProjectId: string;
@@ -19,9 +19,7 @@ export interface NetworkSeed {
   readonly dnsServers: readonly string[];
 }
 
-const vniMax = 16_777_215;
-const privateCidr = '10.0.0.0/24';
-const privateGateway = '10.0.0.1';
+const privatePrefix = prefixAt(4, 0x0a000000n, 24);
 
 /** What a cloud without networks gets; what an operator has changed or deleted since stays so. */
 export async function networkSeed(world: NetworkWorld, seed: NetworkSeed): Promise<void> {
@@ -29,49 +27,19 @@ export async function networkSeed(world: NetworkWorld, seed: NetworkSeed): Promi
     const any = await work.tx.selectFrom('network').select('id').limit(1).executeTakeFirst();
     if (any !== undefined) return;
     const external = await externalMake(work, seed);
-    if (seed.demoProjectId !== null) await demoMake(work, seed.demoProjectId, external, seed);
+    await poolMake(work, seed.adminProjectId);
+    if (seed.demoProjectId === null) return;
+    // A private network with a way out: what the first server of a newcomer is put on.
+    await topologyMake(work, {
+      projectId: seed.demoProjectId,
+      external,
+      names: { network: 'private', subnet: 'private-subnet', router: 'router1' },
+      prefix: privatePrefix,
+      poolId: null,
+      dnsServers: seed.dnsServers,
+    });
   });
 }
-
-const standard = ({ world, now }: Work, projectId: string) => ({
-  id: world.ids.uuid(),
-  project_id: projectId,
-  description: '',
-  revision: 1,
-  created_at: now,
-  updated_at: now,
-});
-
-const networkOf = (work: Work, projectId: string, name: string): NetworkTable => ({
-  ...standard(work, projectId),
-  name,
-  admin_state_up: flag(true),
-  mtu: work.world.settings.tenantMtu,
-  network_type: 'vxlan',
-  physical_network: null,
-  segmentation_id: null,
-  is_external: flag(false),
-  is_default: flag(false),
-  port_security: flag(true),
-  dns_domain: work.world.settings.dnsDomain,
-  zone_hints: '[]',
-});
-
-const subnetOf = (work: Work, network: NetworkTable, name: string, cidr: string): SubnetTable => ({
-  ...standard(work, network.project_id),
-  network_id: network.id,
-  name,
-  ip_version: 4,
-  cidr,
-  gateway_ip: null,
-  enable_dhcp: flag(true),
-  ipv6_ra_mode: null,
-  ipv6_address_mode: null,
-  allocation_pools: '[]',
-  dns_nameservers: '[]',
-  host_routes: '[]',
-  subnet_pool_id: null,
-});
 
 async function externalMake(
   work: Work,
@@ -79,7 +47,7 @@ async function externalMake(
 ): Promise<NetworkTable> {
   const { settings } = work.world;
   const network: NetworkTable = {
-    ...networkOf(work, adminProjectId, external.name),
+    ...networkNew(work, adminProjectId, external.name),
     mtu: settings.externalMtu,
     network_type: 'flat',
     physical_network: settings.physicalNetworks[0] ?? null,
@@ -94,7 +62,7 @@ async function externalMake(
     action: 'access_as_external',
   });
   const subnet: SubnetTable = {
-    ...subnetOf(work, network, `${external.name}-subnet`, external.cidr),
+    ...subnetNew(work, network, `${external.name}-subnet`, external.cidr),
     gateway_ip: external.hostAddress,
     enable_dhcp: flag(false),
     allocation_pools: JSON.stringify([
@@ -106,53 +74,21 @@ async function externalMake(
   return network;
 }
 
-/** A private network with a way out: what the first server of a newcomer is put on. */
-async function demoMake(
-  work: Work,
-  projectId: string,
-  external: NetworkTable,
-  { dnsServers }: NetworkSeed,
-): Promise<void> {
-  const { tx } = work;
-  const segment = await segmentFree(tx, null, vniMax);
-  const network = { ...networkOf(work, projectId, 'private'), segmentation_id: segment };
-  await networkInsert(tx, network);
-  const subnet: SubnetTable = {
-    ...subnetOf(work, network, 'private-subnet', privateCidr),
-    gateway_ip: privateGateway,
-    allocation_pools: JSON.stringify([{ start: '10.0.0.2', end: '10.0.0.254' }]),
-    dns_nameservers: JSON.stringify(dnsServers),
-  };
-  await tx.insertInto('subnet').values(subnet).execute();
-  await dhcpPortEnsure(work, network);
-  const router = { ...standard(work, projectId), name: 'router1' };
-  const gateway = await portInsert(work, {
-    network: external,
-    projectId: '',
-    fixedIps: null,
-    deviceId: router.id,
-    deviceOwner: 'network:router_gateway',
-  });
-  const [host] = work.world.hosts.list();
-  await tx
-    .insertInto('router')
+/** What automatic topologies, and whoever does not care about addresses, take subnets from. */
+async function poolMake(work: Work, projectId: string): Promise<void> {
+  await work.tx
+    .insertInto('subnet_pool')
     .values({
-      ...router,
-      admin_state_up: flag(true),
-      host: host?.name ?? null,
-      gateway_port_id: gateway.id,
-      enable_snat: flag(true),
-      routes: '[]',
-      zone_hints: '[]',
+      ...standard(work, projectId),
+      name: 'default-v4',
+      ip_version: 4,
+      prefixes: JSON.stringify(['10.128.0.0/9']),
+      default_prefixlen: 24,
+      min_prefixlen: 16,
+      max_prefixlen: 29,
+      default_quota: null,
+      is_default: flag(true),
+      shared: flag(true),
     })
     .execute();
-  await portInsert(work, {
-    network,
-    projectId,
-    fixedIps: [{ subnetId: subnet.id, address: privateGateway }],
-    deviceId: router.id,
-    deviceOwner: 'network:router_interface',
-  });
-  work.touched.networks.add(network.id);
-  work.touched.routers.add(router.id);
 }

@@ -3,6 +3,7 @@ import { flag } from '../kernel/db.ts';
 import { authorizeWish, projectFor, type Act, type Loaded } from './collection.ts';
 import { asBoolean, asInteger } from './collection.schema.ts';
 import type { Columns } from './collection.routes.ts';
+import { floatingIpsUnusedDelete } from './floating-ip.store.ts';
 import { invalidInput, networkInUse } from './network.errors.ts';
 import type { NetworkChange, NetworkView, NetworkWish } from './network.schema.ts';
 import {
@@ -30,7 +31,7 @@ const guards = {
 } as const;
 
 const mtuMin = { 4: 68, 6: 1280 } as const;
-const vniMax = 16_777_215;
+export const vniMax = 16_777_215;
 
 export async function networkCreate({ context, work }: Act, wish: NetworkWish): Promise<string> {
   const projectId = projectFor(context, wish);
@@ -206,6 +207,7 @@ export async function networkDelete(
   { row }: Loaded<NetworkTable, NetworkView>,
 ): Promise<void> {
   await portsOwnDelete(work, row.id);
+  await floatingIpsUnusedDelete(work, row.id);
   if (await networkPortsOther(work.tx, row.id, null)) throw networkInUse(row.id);
   await subnetsDelete(work, row.id);
   await work.tx.deleteFrom('auto_topology').where('network_id', '=', row.id).execute();

@@ -76,7 +76,7 @@ async function addressesWished(
   });
 }
 
-async function gatewayMake(
+export async function gatewayMake(
   work: Work,
   router: RouterTable,
   network: NetworkTable,

@@ -49,7 +49,7 @@ interface Made {
 async function addBySubnet(act: Act, router: RouterTable, subnetId: string): Promise<Made> {
   const { work } = act;
   const { row: subnet, target } = await resourceFind(act, subnets, subnetId);
-  const network = await networkFor(act, router, subnet, target);
+  await networkUsable(act, router, subnet, target);
   if (subnet.gateway_ip === null) {
     throw badRequest('Subnet for router interface must have a gateway IP');
   }
@@ -64,23 +64,33 @@ async function addBySubnet(act: Act, router: RouterTable, subnetId: string): Pro
     portTouched(work, shared);
     return { port: shared, subnetId: subnet.id };
   }
-  const port = await portInsert(work, {
+  return { port: await interfaceMake(work, router, subnet), subnetId: subnet.id };
+}
+
+/** A leg with the address that the subnet names as its gateway. */
+export async function interfaceMake(
+  work: Work,
+  router: RouterTable,
+  subnet: SubnetTable,
+): Promise<PortTable> {
+  const network = await networkGet(work.tx, subnet.network_id);
+  if (network === undefined) throw new Error(`the network of subnet ${subnet.id} is gone`);
+  return portInsert(work, {
     network,
     projectId: router.project_id,
-    fixedIps: [wish],
+    fixedIps: [{ subnetId: subnet.id, address: subnet.gateway_ip }],
     deviceId: router.id,
     deviceOwner: interfaceOwner,
   });
-  return { port, subnetId: subnet.id };
 }
 
 /** Networks of others must be shared with the project: that one is external opens it for gateways alone. */
-async function networkFor(
+async function networkUsable(
   { context, work }: Act,
   router: RouterTable,
   subnet: SubnetTable,
   target: Target,
-): Promise<NetworkTable> {
+): Promise<void> {
   const network = await networkGet(work.tx, subnet.network_id);
   const isOpen =
     network?.project_id === router.project_id ||
@@ -88,7 +98,6 @@ async function networkFor(
     viewerOf(context).seesAll;
   if (network === undefined || !isOpen) throw missingOf('subnet', subnet.id);
   flatRefuse(network);
-  return network;
 }
 
 /** A flat network is a bridge of the host: routers reach it by their gateway. */

@@ -1,3 +1,4 @@
+import { hostsDown } from './agent.store.ts';
 import type { PortTable, RouterTable, SubnetTable } from './network.tables.ts';
 import type { NetworkTx, Work } from './network.world.ts';
 
@@ -43,7 +44,9 @@ export const interfacesOf = (tx: NetworkTx, routerId: string): Promise<PortTable
 
 /** A router runs on one host, from the first thing that is plugged into it on. */
 export async function routerPlace({ tx, world }: Work, router: RouterTable): Promise<void> {
-  const [host] = world.hosts.list();
-  if (router.host !== null || host === undefined) return;
+  if (router.host !== null) return;
+  const down = await hostsDown(tx);
+  const host = world.hosts.list().find(({ name }) => !down.has(name));
+  if (host === undefined) return;
   await tx.updateTable('router').set({ host: host.name }).where('id', '=', router.id).execute();
 }

@@ -1,10 +1,11 @@
-import { conflict, forbidden, invalid, notFound } from '../kernel/errors.ts';
+import { conflict, Failure, forbidden, invalid, notFound } from '../kernel/errors.ts';
 import type { Actor } from '../kernel/policy.ts';
 import { addressParse, prefixHas } from './address.model.ts';
 import { subnetPrefix } from './address.store.ts';
+import { topologyEnsure } from './auto-topology.ts';
 import { networkAccess } from './network.collection.ts';
 import type { NetworkTable } from './network.tables.ts';
-import type { NetworkTx, NetworkWorld } from './network.world.ts';
+import { networkWrite, type NetworkTx, type NetworkWorld } from './network.world.ts';
 import type { NicPlan, NicsWish, NicWish, SecurityGroupRef } from './port.ts';
 import { quotaTake } from './quota.store.ts';
 
@@ -27,19 +28,35 @@ export async function nicsPlan(
   serverCount: number,
 ): Promise<readonly NicPlan[]> {
   if (wish === 'none') return [];
-  return world.db.read(async (tx) => {
+  const plan = async (tx: NetworkTx): Promise<readonly NicPlan[]> => {
     const plans =
       typeof wish === 'string'
-        ? await onlyNetwork(tx, asker, wish)
+        ? await onlyNetwork(tx, asker)
         : await Promise.all(wish.map((one) => nicPlan(tx, asker, one, serverCount)));
     const isNew = plans.filter(({ portId }) => portId === null);
     await quotaTake(tx, world, 'port', asker.projectId, isNew.length * serverCount);
     return plans;
-  });
+  };
+  const plans = await world.db.read(plan);
+  if (wish !== 'auto' || plans.length > 0) return plans;
+  await topologyAllocate(world, asker.projectId);
+  return world.db.read(plan);
+}
+
+async function topologyAllocate(world: NetworkWorld, projectId: string): Promise<void> {
+  try {
+    await networkWrite(world, (work) => topologyEnsure(work, projectId));
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    throw invalid(
+      `Unable to automatically allocate a network for project ${projectId}: ${error.message}`,
+      { cause: error },
+    );
+  }
 }
 
 /** The networks a project can put servers on without naming one: its own and shared ones. */
-async function onlyNetwork(tx: NetworkTx, asker: Asker, wish: 'auto' | 'any'): Promise<NicPlan[]> {
+async function onlyNetwork(tx: NetworkTx, asker: Asker): Promise<NicPlan[]> {
   const usable = await tx
     .selectFrom('network')
     .selectAll()
@@ -65,23 +82,20 @@ async function onlyNetwork(tx: NetworkTx, asker: Asker, wish: 'auto' | 'any'): P
   if (another !== undefined) {
     throw conflict('Multiple possible networks found, use a Network ID to be more specific.');
   }
-  if (network !== undefined) return [planOf(network, null, null)];
-  if (wish === 'any') return [];
-  throw invalid(
-    'Unable to automatically allocate a network for project: it has none; create one, or ask for "none".',
-  );
+  return network === undefined ? [] : [planOf(network, null, null)];
 }
 
-const planOf = (
-  { id, name }: NetworkTable,
+function planOf(
+  { id, name, network_type }: NetworkTable,
   portId: string | null,
   fixedAddress: string | null,
-): NicPlan => ({
-  networkId: id,
-  networkName: name,
-  portId,
-  fixedAddress,
-});
+): NicPlan {
+  // A bridge of the host, without anything that would keep guests apart.
+  if (network_type === 'flat') {
+    throw invalid(`Network ${id} is flat: servers are reached from it by floating IPs.`);
+  }
+  return { networkId: id, networkName: name, portId, fixedAddress };
+}
 
 async function nicPlan(
   tx: NetworkTx,

@@ -31,8 +31,14 @@ export async function prefixAllocate(
   act: Act,
   wish: PrefixWish,
 ): Promise<{ prefix: Prefix; poolId: string }> {
-  const { tx } = act.work;
-  const pool = await poolFind(act, wish);
+  return prefixTake(act.work.tx, await poolFind(act, wish), wish);
+}
+
+export async function prefixTake(
+  tx: NetworkTx,
+  pool: SubnetPoolTable,
+  wish: PrefixWish,
+): Promise<{ prefix: Prefix; poolId: string }> {
   if (pool.ip_version !== wish.version) {
     throw badRequest(
       `Bad subnets request: ip_version ${wish.version} does not match that of the subnet pool.`,
@@ -74,17 +80,20 @@ async function poolFind(act: Act, wish: PrefixWish): Promise<SubnetPoolTable> {
     const { row } = await resourceFind(act, subnetPools, wish.poolId);
     return row;
   }
-  const row = await act.work.tx
-    .selectFrom('subnet_pool')
-    .selectAll()
-    .where('is_default', '=', 1)
-    .where('ip_version', '=', wish.version)
-    .executeTakeFirst();
+  const row = await poolDefault(act.work.tx, wish.version);
   if (row !== undefined) return row;
   throw badRequest(
     'Bad subnets request: No default subnetpool was found for the address family, so a subnetpool_id or cidr must be specified.',
   );
 }
+
+export const poolDefault = (tx: NetworkTx, version: 4 | 6): Promise<SubnetPoolTable | undefined> =>
+  tx
+    .selectFrom('subnet_pool')
+    .selectAll()
+    .where('is_default', '=', 1)
+    .where('ip_version', '=', version)
+    .executeTakeFirst();
 
 /** The subnets of a network come from one pool, so that they stay routable together. */
 async function affinityCheck(

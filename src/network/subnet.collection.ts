@@ -12,7 +12,7 @@ import { flagOf, tagsOf } from './collection.store.ts';
 import {
   belowNetworkTarget,
   networkAccess,
-  onVisibleNetwork,
+  onUsableNetwork,
   standardOf,
 } from './network.collection.ts';
 import type { SubnetTable } from './network.tables.ts';
@@ -48,7 +48,7 @@ export const subnets: Collection<SubnetTable, SubnetView> = {
     },
   },
   visible: (projectId) =>
-    sql<SqlBool>`(t.project_id = ${projectId} OR ${onVisibleNetwork(projectId)})`,
+    sql<SqlBool>`(t.project_id = ${projectId} OR ${onUsableNetwork(projectId)})`,
   load: subnetsLoad,
 };
 
