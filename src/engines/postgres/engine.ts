@@ -22,6 +22,9 @@ export function postgresOpen(url: string, schema: string): Engine {
     max: 10,
     options: `-c search_path=${schema}`,
   });
+  // A connection may die at any moment (fail-over). Who uses it next is told by its query; nobody else is to end.
+  pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
   const kysely = new Kysely<unknown>({
     dialect: new PostgresDialect({ pool: translating(pool as unknown as PostgresPool) }),
   });
