@@ -121,7 +121,12 @@ async function statusRaise(
     }
     const here = ports
       .where('network_id', '=', id)
-      .where((e) => e.or([e('binding_host', '=', host), e('device_owner', '=', 'network:dhcp')]));
+      .where((e) =>
+        e.or([
+          e.and([e('binding_host', '=', host), e('server_id', 'is not', null)]),
+          e('device_owner', '=', 'network:dhcp'),
+        ]),
+      );
     return { ports: await here.execute(), floating: [] };
   });
   if (down.ports.length + down.floating.length === 0) return;

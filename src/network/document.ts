@@ -37,7 +37,7 @@ export async function hostNeeds(tx: NetworkTx, host: string): Promise<HostNeeds>
     .select('network_id')
     .distinct()
     .where('binding_host', '=', host)
-    .where('device_owner', 'like', 'compute:%')
+    .where('server_id', 'is not', null)
     .execute();
   const routers = await tx
     .selectFrom('router')
@@ -68,9 +68,9 @@ export async function hostNeeds(tx: NetworkTx, host: string): Promise<HostNeeds>
 
 /** Servers' ports are where they are bound, routers' where their router runs. */
 const isLocal = (port: PortTable, host: string, routers: ReadonlySet<string>): boolean =>
-  port.device_owner.startsWith('compute:')
-    ? port.binding_host === host
-    : routers.has(port.device_id);
+  port.device_owner.startsWith('network:')
+    ? routers.has(port.device_id)
+    : port.server_id !== null && port.binding_host === host;
 
 /** Null: there is no such network (any more). */
 export async function networkDocument(
@@ -168,7 +168,7 @@ function portWanted(port: PortTable, network: NetworkTable, facts: PortFacts): P
       mac: pair.mac_address,
     })),
     securityGroupIds: facts.groupIds,
-    serverId: owner.startsWith('compute:') ? port.device_id : null,
+    serverId: port.server_id,
     dhcpOptions: (JSON.parse(port.dhcp_options) as DhcpOption[]).map((option) => ({
       name: option.opt_name,
       value: option.opt_value,

@@ -168,6 +168,13 @@ async function others(db: Kysely<unknown>): Promise<void> {
     .execute();
 }
 
+async function serversOfPorts(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('port').addColumn('server_id', 'text').execute();
+  await sql`UPDATE port SET server_id = device_id WHERE device_owner LIKE 'compute:%'
+    AND device_id <> ''`.execute(db);
+  await index(db, 'port', 'server_id');
+}
+
 const index = (db: Kysely<unknown>, table: string, column: string): Promise<void> =>
   db.schema.createIndex(`${table}_${column}`).on(table).column(column).execute();
 
@@ -185,4 +192,5 @@ export const networkMigrations: Migrations = {
   '0003-security-groups': { up: (db) => groups(db as Kysely<unknown>) },
   '0004-routers': { up: (db) => routers(db as Kysely<unknown>) },
   '0005-quotas-tags-agents': { up: (db) => others(db as Kysely<unknown>) },
+  '0006-servers-of-ports': { up: (db) => serversOfPorts(db as Kysely<unknown>) },
 };

@@ -94,8 +94,11 @@ export interface PortTable extends StandardColumns {
   name: string;
   admin_state_up: Flag;
   mac: string;
+  /** What users read, and may write: nothing is decided by it. */
   device_id: string;
   device_owner: string;
+  /** The server that compute connected the port to; users cannot write it. */
+  server_id: string | null;
   status: 'ACTIVE' | 'DOWN';
   /** Empty: bound nowhere. */
   binding_host: string;

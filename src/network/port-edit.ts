@@ -57,6 +57,7 @@ export async function portCreate(act: Act, wish: PortWish): Promise<string> {
   };
   authorizeWish(context, 'create', 'port', { wish, guards, target });
   addressesAuthorize(act, 'create', wish.fixed_ips ?? [], target);
+  if (isOwnedByCloud(wish.device_owner)) throw ownerReserved(wish.device_owner);
   vnicCheck(wish['binding:vnic_type']);
   await quotaTake(work.tx, work.world, 'port', projectId);
   const security = await securityFor(work, network, projectId, wish);
@@ -90,6 +91,32 @@ export async function portCreate(act: Act, wish: PortWish): Promise<string> {
   }
   if (wish.tags !== undefined) await tagsReplace(work, port.id, wish.tags);
   return port.id;
+}
+
+/** What the cloud concludes from these owners (that a port is a router's, say) must not be for a user to claim. */
+const isOwnedByCloud = (owner: string | undefined): owner is string =>
+  owner !== undefined &&
+  (owner.startsWith('network:router_') ||
+    owner === 'network:floatingip' ||
+    owner === 'network:dhcp');
+
+const ownerReserved = (owner: string): Failure =>
+  conflict(`Operation is not supported for device_owner ${owner}: only the cloud gives it.`, {
+    type: 'UnsupportedPortDeviceOwner',
+  });
+
+/** Whose a port is stays with whoever connected it: the server, the router, the floating IP. */
+function deviceCheck(row: PortTable, { device_id, device_owner }: PortChange): void {
+  const id = device_id ?? row.device_id;
+  const owner = device_owner ?? row.device_owner;
+  if (id === row.device_id && owner === row.device_owner) return;
+  if (row.server_id !== null || isOwnedByCloud(row.device_owner)) {
+    throw conflict(
+      `Unable to complete operation on port ${row.id} for network ${row.network_id}. Port already has an attached device ${row.device_id}.`,
+      { type: 'PortInUse' },
+    );
+  }
+  if (isOwnedByCloud(owner)) throw ownerReserved(owner);
 }
 
 /** Rules of their own for saying which address, and for saying no more than which subnet. */
@@ -236,6 +263,7 @@ export async function portUpdate(
     target: { ...target, is_network_device: isNetworkDevice(owner) },
   });
   addressesAuthorize(act, 'update', wish.fixed_ips ?? [], target);
+  deviceCheck(row, wish);
   vnicCheck(wish['binding:vnic_type']);
   const mac = await macChange(work, row, wish.mac_address ?? null);
   const security = await securityChange(work, row, wish);
@@ -276,7 +304,7 @@ export async function portUpdate(
 async function macChange(work: Work, row: PortTable, wanted: string | null): Promise<string> {
   const mac = wanted === null ? row.mac : macRead(wanted);
   if (mac === row.mac) return mac;
-  if (row.binding_host !== '' && row.device_owner.startsWith('compute:')) {
+  if (row.server_id !== null && row.binding_host !== '') {
     throw conflict(
       `Unable to complete operation on port ${row.id}, port is already bound, port type: bridge, old_mac ${row.mac}, new_mac ${mac}.`,
       { type: 'PortBound' },

@@ -33,6 +33,7 @@ export interface PortNew {
   readonly fixedIps: readonly AddressWish[] | null;
   readonly deviceId?: string;
   readonly deviceOwner?: string;
+  readonly serverId?: string;
   readonly host?: string;
   readonly profile?: unknown;
   readonly portSecurity?: boolean;
@@ -61,6 +62,7 @@ export async function portInsert(work: Work, port: PortNew): Promise<PortTable> 
     mac,
     device_id: port.deviceId ?? '',
     device_owner: deviceOwner,
+    server_id: port.serverId ?? null,
     status: 'DOWN',
     binding_host: port.host ?? '',
     binding_profile: JSON.stringify(port.profile ?? {}),
@@ -83,14 +85,12 @@ export async function portInsert(work: Work, port: PortNew): Promise<PortTable> 
 /** What must be looked at after a change of this port. */
 export function portTouched(
   { touched }: Work,
-  port: Pick<PortTable, 'network_id' | 'device_id' | 'device_owner'>,
+  port: Pick<PortTable, 'network_id' | 'device_id' | 'device_owner' | 'server_id'>,
   groupIds: readonly string[] = [],
 ): void {
   touched.networks.add(port.network_id);
   for (const id of groupIds) touched.groups.add(id);
-  if (port.device_owner.startsWith('compute:') && port.device_id !== '') {
-    touched.servers.add(port.device_id);
-  }
+  if (port.server_id !== null) touched.servers.add(port.server_id);
   if (port.device_owner.startsWith('network:router_')) touched.routers.add(port.device_id);
 }
 

@@ -127,7 +127,7 @@ async function addByPort(act: Act, router: RouterTable, portId: string): Promise
   }
   const network = await networkGet(work.tx, port.network_id);
   if (network !== undefined) flatRefuse(network);
-  if (port.device_id !== '') {
+  if (port.device_id !== '' || port.server_id !== null) {
     throw conflict(
       `Unable to complete operation on port ${port.id} for network ${port.network_id}. Port already has an attached device ${port.device_id}.`,
       { type: 'PortInUse' },

@@ -136,7 +136,8 @@ async function portPlan(
   if (port === undefined || (port.project_id !== asker.projectId && !asker.isAdmin)) {
     throw invalid(`Port id ${portId} could not be found.`);
   }
-  if (port.device_id !== '') throw conflict(`Port ${portId} is still in use.`);
+  if (port.device_id !== '' || port.server_id !== null)
+    throw conflict(`Port ${portId} is still in use.`);
   if (serverCount > 1) {
     throw invalid('Unable to launch multiple instances with a single configured port ID.');
   }

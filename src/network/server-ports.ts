@@ -42,7 +42,7 @@ export function networkPort(world: NetworkWorld): NetworkPort {
     portDetach: (serverId, portId) =>
       write(async (work) => {
         const port = await portGet(work.tx, portId);
-        if (port?.device_id === serverId) await portLetGo(work, port);
+        if (port?.server_id === serverId) await portLetGo(work, port);
       }),
     serverBind: (serverId, host) =>
       write((work) =>
@@ -99,13 +99,7 @@ const aborted = (signal: AbortSignal): Promise<never> =>
 const ownerOf = ({ availabilityZone }: PortServer): string => `compute:${availabilityZone}`;
 
 const serverPorts = ({ tx }: Work, serverId: string): Promise<PortTable[]> =>
-  tx
-    .selectFrom('port')
-    .selectAll()
-    .where('device_id', '=', serverId)
-    .where('device_owner', 'like', 'compute:%')
-    .orderBy('id')
-    .execute();
+  tx.selectFrom('port').selectAll().where('server_id', '=', serverId).orderBy('id').execute();
 
 /** Repeatable: the id was chosen by the caller. */
 async function serverPortInsert(work: Work, port: ServerPortNew): Promise<void> {
@@ -131,6 +125,7 @@ async function serverPortInsert(work: Work, port: ServerPortNew): Promise<void> 
     fixedIps: port.fixedAddress === null ? null : [{ subnetId: null, address: port.fixedAddress }],
     deviceId: port.serverId,
     deviceOwner: ownerOf(port),
+    serverId: port.serverId,
     host: port.host ?? '',
     portSecurity: isGuarded,
     groupIds,
@@ -142,12 +137,14 @@ async function serverPortInsert(work: Work, port: ServerPortNew): Promise<void> 
 async function serverPortAttach(work: Work, portId: string, server: PortServer): Promise<void> {
   const port = await portGet(work.tx, portId);
   if (port === undefined) throw notFound(`Port id ${portId} could not be found.`);
-  if (port.device_id !== '' && port.device_id !== server.serverId) {
+  const holder = port.server_id ?? port.device_id;
+  if (holder !== '' && holder !== server.serverId) {
     throw conflict(`Port ${portId} is still in use.`);
   }
   await portChange(work, port, {
     device_id: server.serverId,
     device_owner: ownerOf(server),
+    server_id: server.serverId,
     binding_host: server.host ?? '',
     hostname: server.hostname,
   });
@@ -177,6 +174,7 @@ async function portLetGo(work: Work, port: PortTable): Promise<void> {
   await portChange(work, port, {
     device_id: '',
     device_owner: '',
+    server_id: null,
     binding_host: '',
     hostname: '',
     status: 'DOWN',
@@ -252,12 +250,15 @@ async function groupRemove(work: Work, serverId: string, groupId: string): Promi
 
 async function floatingIpFind({ tx }: Work, actor: Actor, address: string) {
   const { projectId, isAdmin } = askerOf(actor);
-  const found = await tx
+  const all = await tx
     .selectFrom('floating_ip')
     .selectAll()
     .where('floating_address', '=', address)
-    .executeTakeFirst();
-  if (found === undefined || (found.project_id !== projectId && !isAdmin)) {
+    .execute();
+  // Two external networks may have the same addresses.
+  const found =
+    all.find(({ project_id }) => project_id === projectId) ?? (isAdmin ? all[0] : undefined);
+  if (found === undefined) {
     throw notFound('floating IP not found');
   }
   return found;
@@ -300,7 +301,7 @@ async function floatingIpDisassociate(
 ): Promise<void> {
   const floating = await floatingIpFind(work, actor, address);
   const port = floating.port_id === null ? undefined : await portGet(work.tx, floating.port_id);
-  if (port?.device_id !== serverId || floating.fixed_address === null) {
+  if (port?.server_id !== serverId || floating.fixed_address === null) {
     throw conflict(`Floating IP ${address} is not associated with instance ${serverId}.`);
   }
   work.touched.servers.add(serverId);

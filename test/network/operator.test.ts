@@ -24,7 +24,11 @@ const seeded = async (one: NetworkServe): Promise<void> =>
 test('every host is an agent that is alive while it reports, and none is given routers that is kept down', async () => {
   await using one = await networkServe({}, 2);
   await one.sync();
-  const list = await one.call('admin', 'GET', 'agents?agent_type=Linux%20bridge%20agent');
+  const list = await one.call(
+    'admin',
+    'GET',
+    'agents?agent_type=Linux%20bridge%20agent&sort_key=host&sort_dir=asc',
+  );
   assert.deepEqual(
     list.json.agents.map((agent: { host: string; alive: boolean }) => [agent.host, agent.alive]),
     [
