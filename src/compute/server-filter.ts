@@ -182,7 +182,7 @@ function columnsRead(params: URLSearchParams, filter: Draft): void {
     const [column, how] = known;
     if (how === 'exact') exact.push([column, value]);
     else if (how === 'number')
-      exact.push([column, Number.isFinite(Number(value)) ? Number(value) : -1]);
+      exact.push([column, Number.isSafeInteger(Number(value)) ? Number(value) : -1]);
     else patterns.push([column, patternOf(name, value)]);
   }
   const drive = params.get('config_drive');
