@@ -81,7 +81,7 @@ describe('the launcher', () => {
     assert.match(fetched ?? '', /install .*--download-only first-package up-package$/);
     assert.match(installed ?? '', /install .*--no-download first-package up-package$/);
     assert.deepEqual(more, []);
-    assert.match(calls('npm'), /^ci --omit=dev /);
+    assert.match(calls('npm'), /^install --no-save --omit=dev /);
   });
 
   test('nothing is installed when nothing is missing, and npm is asked once', () => {
