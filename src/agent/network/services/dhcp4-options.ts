@@ -45,7 +45,7 @@ function optionDomains(value: string): Uint8Array | null {
 
 type Form = 'addresses' | 'u8' | 'u16' | 'u32' | 'text' | 'domains' | 'routes' | 'hex';
 
-const named: Readonly<Record<string, readonly [code: number, form: Form]>> = {
+const namedOptions: Readonly<Record<string, readonly [code: number, form: Form]>> = {
   netmask: [1, 'addresses'],
   'time-offset': [2, 'u32'],
   router: [3, 'addresses'],
@@ -88,7 +88,8 @@ const named: Readonly<Record<string, readonly [code: number, form: Form]>> = {
   'tftp-server-address': [150, 'addresses'],
 };
 
-const formOf = new Map(Object.values(named));
+const named = new Map(Object.entries(namedOptions));
+const formOf = new Map(named.values());
 
 /** What the protocol itself says in every message. */
 const reserved = new Set([0, 50, 53, 54, 55, 61, 255]);
@@ -96,7 +97,7 @@ const reserved = new Set([0, 50, 53, 54, 55, 61, 255]);
 /** Code and bytes of one extra option; null for what has no meaning. */
 export function optionExtra(name: string, value: string): [code: number, value: Uint8Array] | null {
   const number = /^\d{1,3}$/.test(name) ? Number(name) : null;
-  const [code, form] = named[name] ?? [number, formOf.get(number ?? -1) ?? guess(value)];
+  const [code, form] = named.get(name) ?? [number, formOf.get(number ?? -1) ?? guess(value)];
   if (code === null || code > 254 || reserved.has(code)) return null;
   const bytes = encode(form, value);
   return bytes === null ? null : [code, bytes];

@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import type { ExternalWanted } from '../../../src/agent/api.ts';
+import { AgentFailure } from '../../../src/agent/failure.ts';
+import type { DocumentActual } from '../../../src/agent/network/host-network.ts';
+import { keeperOpen, type Keeper } from '../../../src/agent/network/keeper.ts';
+import type { Clock } from '../../../src/kernel/clock.ts';
+import { silentLog } from '../../../src/kernel/log.ts';
+
+const external: ExternalWanted = {
+  id: '01930000-0000-7000-8000-0000000000f1',
+  mtu: 1500,
+  hostAddresses: [],
+};
+
+interface Bench {
+  readonly directory: string;
+  readonly applied: ExternalWanted[];
+  readonly reports: DocumentActual[];
+  /** Thrown by the next applications. */
+  fault: Error | null;
+  /** Lets whoever sleeps go on. */
+  readonly wake: () => void;
+  open(): Promise<Keeper<ExternalWanted>>;
+}
+
+async function benchOpen(t: TestContext): Promise<Bench> {
+  const directory = await mkdtemp(join(tmpdir(), 'welkin-keeper-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  const sleepers: (() => void)[] = [];
+  const clock: Clock = {
+    now: () => 0,
+    sleep: (_, signal) =>
+      new Promise((resolve) => {
+        sleepers.push(resolve);
+        signal?.addEventListener('abort', () => resolve());
+      }),
+  };
+  const bench: Bench = {
+    directory,
+    applied: [],
+    reports: [],
+    fault: null,
+    wake: () => {
+      for (const resolve of sleepers.splice(0)) resolve();
+    },
+    open: () =>
+      keeperOpen<ExternalWanted>({
+        of: 'external',
+        directory,
+        apply: async (wanted) => {
+          if (bench.fault !== null) throw bench.fault;
+          bench.applied.push(wanted);
+        },
+        remove: async () => {},
+        report: (document) => bench.reports.push(document),
+        clock,
+        log: silentLog,
+      }),
+  };
+  return bench;
+}
+
+test('a document is on disk before it is put in force, and in force again after a start', async (t) => {
+  const bench = await benchOpen(t);
+  const first = await bench.open();
+  bench.fault = new AgentFailure('no_network', 'not now');
+  await assert.rejects(first.put(external.id, { wanted: external, digest: 'a' }), /not now/);
+  await first.stop();
+  bench.fault = null;
+  const second = await bench.open();
+  await second.start();
+  assert.deepEqual(bench.applied, [external]);
+  assert.deepEqual(second.documents(), [
+    { of: 'external', id: external.id, digest: 'a', error: null },
+  ]);
+});
+
+test('what is in force is not put in force again, what differs is', async (t) => {
+  const bench = await benchOpen(t);
+  const keeper = await bench.open();
+  for (const digest of ['a', 'a', 'b', 'a'])
+    await keeper.put(external.id, { wanted: { ...external, mtu: digest.charCodeAt(0) }, digest });
+  assert.deepEqual(
+    bench.applied.map(({ mtu }) => mtu),
+    [97, 98, 97],
+  );
+});
+
+test('a failure is reported with the digest that was in force, and tried again until it works', async (t) => {
+  const bench = await benchOpen(t);
+  const keeper = await bench.open();
+  await keeper.put(external.id, { wanted: external, digest: 'a' });
+  bench.fault = new AgentFailure('no_network', 'not now');
+  await assert.rejects(keeper.put(external.id, { wanted: external, digest: 'b' }));
+  const failed = {
+    of: 'external',
+    id: external.id,
+    digest: 'a',
+    error: { code: 'no_network', message: 'not now' },
+  };
+  assert.deepEqual(bench.reports.at(-1), failed);
+  bench.fault = null;
+  while (bench.reports.at(-1)?.error !== null) {
+    bench.wake();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.deepEqual(bench.reports.at(-1), { ...failed, digest: 'b', error: null });
+  await keeper.stop();
+});
+
+test('a write that was cut short is as if it had never begun', async (t) => {
+  const bench = await benchOpen(t);
+  const keeper = await bench.open();
+  await keeper.put(external.id, { wanted: external, digest: 'a' });
+  const path = join(bench.directory, `${external.id}.json`);
+  const whole = await readFile(path, 'utf8');
+  await writeFile(`${path}.part`, whole.slice(0, 20));
+  const next = await bench.open();
+  assert.deepEqual(next.get(external.id), external);
+  assert.deepEqual(await readdir(bench.directory), [`${external.id}.json`]);
+});
+
+test('a deleted document is gone from the disk and reported so', async (t) => {
+  const bench = await benchOpen(t);
+  const keeper = await bench.open();
+  await keeper.put(external.id, { wanted: external, digest: 'a' });
+  await keeper.delete(external.id);
+  await keeper.delete(external.id);
+  assert.equal(keeper.get(external.id), null);
+  assert.deepEqual(await readdir(bench.directory), []);
+  assert.deepEqual(bench.reports.at(-1), {
+    of: 'external',
+    id: external.id,
+    digest: null,
+    error: null,
+  });
+});
+
+test('an id that is none never becomes a path', async (t) => {
+  const bench = await benchOpen(t);
+  const keeper = await bench.open();
+  await assert.rejects(
+    keeper.put('../../etc/passwd', { wanted: external, digest: 'a' }),
+    TypeError,
+  );
+});
