@@ -3,6 +3,7 @@ import { agentMirrorOpen } from '../../src/cluster/agent-mirror.ts';
 import type { Host } from '../../src/cluster/port.ts';
 import { sqliteOpen } from '../../src/engines/sqlite/engine.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import type { Engine } from '../../src/kernel/db.ts';
 import { randomIds } from '../../src/kernel/ids.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 import { DocumentPusher } from '../../src/network/document-push.ts';
@@ -43,8 +44,8 @@ export interface NetworkServe extends AsyncDisposable {
 export async function networkServe(
   settings: Partial<NetworkSettings> = {},
   hostCount = 1,
+  engine: Engine = sqliteOpen(':memory:'),
 ): Promise<NetworkServe> {
-  const engine = sqliteOpen(':memory:');
   await engine.migrate('network', networkMigrations);
   const agents = Array.from({ length: hostCount }, () => simAgentOpen());
   const members: Host[] = agents.map((agent, index) => ({

@@ -25,36 +25,3 @@ test('a port gets the lowest free address, a MAC of ours and the default group',
   assert.deepEqual(port.security_groups, [json.security_groups[0].id]);
   assert.equal(json.security_groups[0].security_group_rules.length, 4);
 });
-
-test('fifty ports made at once get fifty addresses, and the quota holds to the number', async () => {
-  await using one = await networkServe({ quotas: { ...quotas, port: 41 } });
-  const network = await one.make('ada', 'networks', { network: {} });
-  await one.make('ada', 'subnets', {
-    subnet: { network_id: network.id, ip_version: 4, cidr: '10.0.0.0/24' },
-  });
-  const answers = await Promise.all(
-    Array.from({ length: 50 }, () =>
-      one.call('ada', 'POST', 'ports', { port: { network_id: network.id } }),
-    ),
-  );
-  const made = answers.filter(({ status }) => status === 201);
-  // One of the 41 is the port of DHCP.
-  assert.equal(made.length, 40);
-  const addresses = made.map(({ json }) => json.port.fixed_ips[0].ip_address);
-  assert.equal(new Set(addresses).size, 40);
-  const refused = answers.filter(({ status }) => status === 409);
-  assert.equal(refused.length, 10);
-  assert.equal(refused[0]?.json.NeutronError.type, 'OverQuota');
-});
-
-const quotas = {
-  network: 100,
-  subnet: 100,
-  subnetpool: -1,
-  port: 500,
-  router: 10,
-  floatingip: 50,
-  security_group: 10,
-  security_group_rule: 100,
-  rbac_policy: 10,
-};

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } from 'kysely';
 import pg from 'pg';
 import {
@@ -14,6 +15,7 @@ pg.types.setTypeParser(20, Number);
 
 const retriedCodes: ReadonlySet<unknown> = new Set(['40001', '40P01']);
 const attemptLimit = 20;
+const backOffMaxMs = 100;
 
 /** PostgreSQL: serializable transactions, retried here and nowhere else. `schema` lets several databases share one server database. */
 export function postgresOpen(url: string, schema: string): Engine {
@@ -40,6 +42,8 @@ export function postgresOpen(url: string, schema: string): Engine {
         return await kysely.transaction().setIsolationLevel('serializable').execute(work);
       } catch (error) {
         if (attempt === attemptLimit || !retriedCodes.has(codeOf(error))) throw error;
+        // Those who met must not meet again: each comes back at a moment of its own.
+        await setTimeout(Math.random() * Math.min(2 ** attempt, backOffMaxMs));
       }
     }
   };

@@ -1,0 +1,4 @@
+import { networkDatabaseSuite } from './database-suite.ts';
+import { networkServe } from './network-serve.ts';
+
+networkDatabaseSuite('SQLite', networkServe);
