@@ -11,24 +11,29 @@ export interface Databases {
   readonly cell: Engine;
 }
 
-/** The only place that knows which engine is used; an engine that is not used is not loaded. */
-export async function databasesOpen(
-  { databaseUrl }: Configuration,
-  { regionDatabase, cellDatabase }: Layout,
-): Promise<Databases> {
-  const databases = await enginesOpen(databaseUrl, regionDatabase, cellDatabase);
+export type EnginesOpen = (layout: Layout) => Databases;
+
+/**
+ * The only place that knows which engine is used; an engine that is not used is not loaded. Loaded before it is
+ * opened: by then this process may not be able to read its own program any more.
+ */
+export async function enginesLoad({ databaseUrl: url }: Configuration): Promise<EnginesOpen> {
+  if (url === null) {
+    const { sqliteOpen } = await import('../engines/sqlite/engine.ts');
+    return ({ regionDatabase, cellDatabase }) => ({
+      region: sqliteOpen(regionDatabase),
+      cell: sqliteOpen(cellDatabase),
+    });
+  }
+  const { postgresOpen } = await import('../engines/postgres/engine.ts');
+  return () => ({ region: postgresOpen(url, 'region'), cell: postgresOpen(url, 'cell') });
+}
+
+export async function databasesOpen(open: EnginesOpen, layout: Layout): Promise<Databases> {
+  const databases = open(layout);
   await databases.region.migrate('kernel', kernelMigrations);
   await databases.cell.migrate('kernel', kernelMigrations);
   return databases;
-}
-
-async function enginesOpen(url: string | null, region: string, cell: string): Promise<Databases> {
-  if (url === null) {
-    const { sqliteOpen } = await import('../engines/sqlite/engine.ts');
-    return { region: sqliteOpen(region), cell: sqliteOpen(cell) };
-  }
-  const { postgresOpen } = await import('../engines/postgres/engine.ts');
-  return { region: postgresOpen(url, 'region'), cell: postgresOpen(url, 'cell') };
 }
 
 /** Numbered files of 32 bytes in base64url; the highest number comes first: it signs, the others still verify. */

@@ -36,7 +36,7 @@ import { networkApi } from '../network/network.api.ts';
 import { networkPolicies } from '../network/network.policy.ts';
 import { networkSync } from '../network/network-sync.ts';
 import { auditFileOpen } from './audit-file.ts';
-import { databasesOpen, type Databases } from './control-parts.ts';
+import { databasesOpen, type Databases, type EnginesOpen } from './control-parts.ts';
 import { hostsOpen, servicesOpen, type Services } from './control-services.ts';
 import { policyFileRead } from './policy-file.ts';
 import type { RoleOptions } from './role.ts';
@@ -49,10 +49,16 @@ const drainMs = 10_000;
 /** How stale the memory of a control process may be about what another one changed. */
 const refreshMs = 500;
 
-/** Constructs every service and serves the APIs until the signal. `hosts`: others than this machine. */
-export async function controlRun(options: RoleOptions, hosts?: Hosts): Promise<void> {
-  const { configuration, layout, log, signal, ready } = options;
-  const databases = await databasesOpen(configuration, layout);
+export interface ControlOptions extends RoleOptions {
+  readonly enginesOpen: EnginesOpen;
+  /** Others than this machine. */
+  readonly hosts?: Hosts;
+}
+
+/** Constructs every service and serves the APIs until the signal. */
+export async function controlRun(options: ControlOptions): Promise<void> {
+  const { configuration, layout, log, signal, ready, enginesOpen, hosts } = options;
+  const databases = await databasesOpen(enginesOpen, layout);
   const audit = auditFileOpen(layout.auditFile, log);
   const policy = new Policy(
     {

@@ -60,3 +60,20 @@ export function logFileTail(path: string, lineCount: number): string[] {
     closeSync(file);
   }
 }
+
+/** A line of a log for a person: when, what, and of the causes where they were thrown. */
+export function logLineText(line: string): string {
+  let fields: Readonly<Record<string, unknown>>;
+  try {
+    fields = JSON.parse(line) as typeof fields;
+  } catch {
+    return line.slice(0, 300);
+  }
+  const { time, level, message, causes, program: _, ...rest } = fields;
+  const head = `${String(time).slice(11, 19)} ${String(level)}: ${String(message)}`;
+  const more = Object.keys(rest).length === 0 ? '' : ` ${JSON.stringify(rest).slice(0, 200)}`;
+  const thrown = Array.isArray(causes)
+    ? causes.map((cause) => `\n  ${String(cause).split('\n').slice(0, 2).join('\n  ')}`)
+    : [];
+  return `${head}${more}${thrown.join('')}`;
+}

@@ -8,7 +8,7 @@ import { credentialsEnsure } from './credentials.ts';
 import { fileWrite, folderEnsure } from './files.ts';
 import { hostPrepare } from './host-prepare.ts';
 import { controlUid, type Layout } from './layout.ts';
-import { logFileRotate, logFileTail } from './log-file.ts';
+import { logFileRotate, logFileTail, logLineText } from './log-file.ts';
 import { runningForget, runningOf, runningRecord } from './running.ts';
 import { secretsEnsure } from './secrets.ts';
 import { roleArgv } from './supervise-argv.ts';
@@ -34,6 +34,7 @@ const startLimitMs = 300_000;
 /** Control is ready when it listens: what it does not answer then it hardly will. */
 const answerLimitMs = 30_000;
 const rotateMs = 10_000;
+const tailLines = 8;
 
 /** Runs the cloud until the signal is aborted. Throws a UserError when it does not come up. */
 export async function supervisorRun(options: SupervisorOptions): Promise<void> {
@@ -152,6 +153,8 @@ function nextStage(starting: StartWatch): Stage {
 
 function failure(layout: Layout, unit: string, what: string): UserError {
   const path = join(layout.logDir, `${unit}.log`);
-  const lines = logFileTail(path, 15).map((line) => `  ${line}`);
-  return new UserError([`${unit} ${what}`, `the end of ${path}:`, ...lines].join('\n'));
+  const lines = logFileTail(path, tailLines).flatMap((line) => logLineText(line).split('\n'));
+  return new UserError(
+    [`${unit} ${what}`, `the end of ${path}:`, ...lines.map((line) => `  ${line}`)].join('\n'),
+  );
 }

@@ -15,7 +15,7 @@ import { after, test } from 'node:test';
 import { configurationRead } from '../../src/boot/configuration.ts';
 import { fileWrite } from '../../src/boot/files.ts';
 import { controlUid, layoutOf } from '../../src/boot/layout.ts';
-import { logFileRotate, logFileTail } from '../../src/boot/log-file.ts';
+import { logFileRotate, logFileTail, logLineText } from '../../src/boot/log-file.ts';
 import { stateEnsure } from '../../src/boot/supervisor.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'welkin-state-'));
@@ -127,4 +127,20 @@ test('the end of a log is its last lines', () => {
   writeFileSync(path, 'a\nb\nc\n');
   assert.deepEqual(logFileTail(path, 2), ['b', 'c']);
   assert.deepEqual(logFileTail(join(folder, 'absent'), 2), []);
+});
+
+test('a line of a log is told to a person without its braces', () => {
+  const line = JSON.stringify({
+    time: '2026-01-02T03:04:05.678Z',
+    level: 'error',
+    message: 'ended by an error',
+    program: 'control',
+    pid: 7,
+    causes: ['Error: no disk\n    at open (disk.ts:1)\n    at more', 'Error: deeper'],
+  });
+  assert.equal(
+    logLineText(line),
+    '03:04:05 error: ended by an error {"pid":7}\n  Error: no disk\n      at open (disk.ts:1)\n  Error: deeper',
+  );
+  assert.equal(logLineText('Segmentation fault'), 'Segmentation fault');
 });

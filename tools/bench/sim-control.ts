@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { simAgentOpen } from '../../src/agent/sim/sim-agent.ts';
 import { configurationRead } from '../../src/boot/configuration.ts';
 import { controlRun } from '../../src/boot/control.ts';
+import { enginesLoad } from '../../src/boot/control-parts.ts';
 import { folderEnsure } from '../../src/boot/files.ts';
 import { layoutOf } from '../../src/boot/layout.ts';
 import { secretsEnsure } from '../../src/boot/secrets.ts';
@@ -27,17 +28,16 @@ const members = Array.from({ length: Number(hostCount) }, (_, index) => ({
 }));
 const stop = new AbortController();
 process.on('SIGTERM', () => stop.abort());
-await controlRun(
-  {
-    configuration,
-    layout,
-    log: logOpen({
-      level: 'warning',
-      write: (line) => void process.stderr.write(line),
-      now: Date.now,
-    }),
-    signal: stop.signal,
-    ready: () => void process.send?.('ready'),
-  },
-  { list: () => members, get: (name) => members.find((host) => host.name === name) ?? null },
-);
+await controlRun({
+  configuration,
+  layout,
+  log: logOpen({
+    level: 'warning',
+    write: (line) => void process.stderr.write(line),
+    now: Date.now,
+  }),
+  signal: stop.signal,
+  ready: () => void process.send?.('ready'),
+  enginesOpen: await enginesLoad(configuration),
+  hosts: { list: () => members, get: (name) => members.find((host) => host.name === name) ?? null },
+});

@@ -1,3 +1,4 @@
+import { enginesLoad } from '../control-parts.ts';
 import { controlUid } from '../layout.ts';
 import { roleCommand } from '../role-command.ts';
 
@@ -5,10 +6,10 @@ export const controlCommand = roleCommand({
   name: 'control',
   uid: controlUid,
   umask: 0o077,
-  load: async ({ databaseUrl }) => {
-    if (databaseUrl === null) await import('../../engines/sqlite/engine.ts');
-    else await import('../../engines/postgres/engine.ts');
-    return (await import('../control.ts')).controlRun;
+  load: async (configuration) => {
+    const enginesOpen = await enginesLoad(configuration);
+    const { controlRun } = await import('../control.ts');
+    return (options) => controlRun({ ...options, enginesOpen });
   },
   usage: `welkin control - serve the APIs of a cloud in this process (started by: welkin up)
 

@@ -33,7 +33,7 @@ async function supervise(cloud: Cloud): Promise<number> {
     return exitCodes.ok;
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    log.error(error.message);
+    log.error('the cloud did not come up', { reason: error.message.split('\n')[0] });
     progress({ kind: 'failed', message: error.message });
     return error.exitCode;
   } finally {
