@@ -106,7 +106,7 @@ const askAgainMs = 5_000;
 
 /** Waits until what the agent reports of one thing is what is waited for. */
 export async function reportWait<T, Done extends T>(
-  { world, clock, signal }: Pick<ServerAct, 'world' | 'clock' | 'signal'>,
+  { world, clock, signal, wait }: Pick<ServerAct, 'world' | 'clock' | 'signal' | 'wait'>,
   host: Host,
   thing: {
     readonly isAbout: (change: MirrorChange) => boolean;
@@ -124,7 +124,7 @@ export async function reportWait<T, Done extends T>(
     try {
       const seen = thing.seen();
       if (thing.isDone(seen)) return seen;
-      await clock.sleep(askAgainMs, AbortSignal.any([reported.signal, signal]));
+      await wait(clock.sleep(askAgainMs, AbortSignal.any([reported.signal, signal])));
       if (signal.aborted) throw unavailable('The operation was interrupted.');
       if (reported.signal.aborted) continue;
       const asked = await thing.ask();

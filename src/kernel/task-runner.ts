@@ -34,6 +34,9 @@ export class TaskRunner<World> {
   readonly #waker = new Waker();
   /** By subject: the task that runs now, and the way to interrupt it. */
   readonly #busy = new Map<string, { readonly id: string; readonly abort: AbortController }>();
+  /** How many of them only wait: a host that is away must not keep the tasks of others from running. */
+  #waiting = 0;
+  #isFull = false;
 
   constructor(options: TaskRunnerOptions<World>) {
     this.#options = options;
@@ -52,6 +55,16 @@ export class TaskRunner<World> {
     if (busy !== undefined && (await this.#isCancelled(busy.id))) busy.abort.abort();
   }
 
+  async #wait<T>(work: Promise<T>): Promise<T> {
+    this.#waiting++;
+    if (this.#isFull) this.wake();
+    try {
+      return await work;
+    } finally {
+      this.#waiting--;
+    }
+  }
+
   async run(lease: Lease): Promise<void> {
     const { clock, log } = this.#options;
     const running = new Set<Promise<void>>();
@@ -59,12 +72,14 @@ export class TaskRunner<World> {
       await this.#waker.wait(clock, sweepMs, lease.lost);
       if (lease.lost.aborted) break;
       for (const task of await this.#runnable()) {
-        if (this.#busy.size >= concurrency) break;
+        this.#isFull = this.#busy.size - this.#waiting >= concurrency;
+        if (this.#isFull) break;
         const abort = new AbortController();
         this.#busy.set(task.subject, { id: task.id, abort });
         const one = this.#one(task, lease, AbortSignal.any([abort.signal, lease.lost]))
-          .catch((error: unknown) => {
+          .catch(async (error: unknown) => {
             log.error('a task stopped in the middle', { task: task.id, causes: causesOf(error) });
+            await this.#wait(clock.sleep(retryMaxMs, lease.lost));
           })
           .finally(() => {
             this.#busy.delete(task.subject);
@@ -85,7 +100,7 @@ export class TaskRunner<World> {
         .selectAll()
         .where('state', 'in', ['queued', 'running', 'undoing'])
         .orderBy('id')
-        .limit(1_000)
+        .limit(1_000 + this.#busy.size)
         .execute(),
     );
     const seen = new Set(this.#busy.keys());
@@ -108,6 +123,7 @@ export class TaskRunner<World> {
       log: log.with({ task: row.kind, subject: row.subject, requestId: row.request_id }),
       requestId: row.request_id,
       signal,
+      wait: (work) => this.#wait(work),
     };
     const done = JSON.parse(row.journal) as string[];
     let failure: unknown = row.error === null ? null : new Error(row.error);
@@ -188,7 +204,7 @@ export class TaskRunner<World> {
           step: step.name,
           error: error.message,
         });
-        await act.clock.sleep(waitMs, act.signal);
+        await this.#wait(act.clock.sleep(waitMs, act.signal));
         await this.#assertWanted(id, act.signal);
       }
     }
@@ -204,7 +220,7 @@ export class TaskRunner<World> {
         this.#options.log.warning('an undo failed and will be tried again', {
           causes: causesOf(error),
         });
-        await this.#options.clock.sleep(waitMs, lease.lost);
+        await this.#wait(this.#options.clock.sleep(waitMs, lease.lost));
         if (lease.lost.aborted) throw error;
       }
     }

@@ -14,6 +14,8 @@ export interface Act<World, Input> {
   readonly requestId: string;
   /** Aborted when the task is cancelled or this process stops; a waiting step then throws. */
   readonly signal: AbortSignal;
+  /** Waits for what others do (an agent, a guest); meanwhile another task may have the place of this one. */
+  readonly wait: <T>(work: Promise<T>) => Promise<T>;
 }
 
 /**

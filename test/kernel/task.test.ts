@@ -220,3 +220,45 @@ test('a late holder of a lease cannot record any more', async () => {
   );
   assert.deepEqual(await states(db), ['queued']);
 });
+
+test('tasks that only wait leave their place to others', async () => {
+  const db = await database();
+  const released = Promise.withResolvers<void>();
+  const done: string[] = [];
+  const kind: TaskKind<World, string> = {
+    kind: 'build',
+    steps: [
+      {
+        name: 'only',
+        run: async ({ input, wait }) => {
+          if (input === 'last') released.resolve();
+          else await wait(released.promise);
+          done.push(input);
+        },
+      },
+    ],
+  };
+  await db.write(async (tx) => {
+    for (let n = 0; n <= 200; n++) {
+      const input = n === 200 ? 'last' : 'waits';
+      const task = { id: randomIds.uuid(), kind: 'build', subject: `s${n}`, input, now: 0 };
+      await taskInsert(tx, { ...task, requestId: 'req-1' });
+    }
+  });
+  const runner = new TaskRunner({
+    db,
+    world: { effects: [] },
+    kinds: [kind],
+    leaseName: 'tasks',
+    clock: systemClock,
+    ids: randomIds,
+    log: silentLog,
+  });
+  const stop = new AbortController();
+  const options = { db, clock: systemClock, log: silentLog, name: 'tasks', holder: 'one' };
+  const held = leaseHold(options, stop.signal, (lease) => runner.run(lease));
+  await released.promise;
+  while (done.length < 201) await systemClock.sleep(1);
+  stop.abort();
+  await held;
+});
