@@ -140,15 +140,15 @@ export interface ServerTable {
   launch_index: number;
 
   image_id: string | null;
-  /** JSON: `ImageOfServer`, as it was when the server was made from it. */
+  /** JSON: `ServerImage`, as it was when the server was made from it. */
   image: string;
-  /** JSON: `FlavorOfServer`: a flavor may be deleted while servers have it. */
+  /** JSON: `ServerFlavor`: a flavor may be deleted while servers have it. */
   flavor: string;
   /** Copies out of the flavor, for quotas. */
   vcpus: number;
   ram_mib: number;
   key_name: string | null;
-  /** JSON: `KeyOfServer`, or null. */
+  /** JSON: `ServerKey`, or null. */
   key: string | null;
   /** Base64, as the client gave it. */
   user_data: string | null;

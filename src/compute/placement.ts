@@ -5,7 +5,7 @@ import { hostFind, hostSelect } from './host.store.ts';
 import type { ServerFlavor } from './server.model.ts';
 import type { CellTx } from './server.store.ts';
 
-export const pictureOf = (row: HostTable, defaultZone: string): HostPicture => ({
+const pictureOf = (row: HostTable, defaultZone: string): HostPicture => ({
   name: row.name,
   zone: row.availability_zone ?? defaultZone,
   traits: JSON.parse(row.traits) as string[],

@@ -58,7 +58,7 @@ export const boolOf = (value: boolean | string): boolean =>
   typeof value === 'boolean' ? value : /^(true|1|on|yes)$/i.test(value);
 
 /** Old clients send the URL of a flavor or image. */
-export const idOfHref = (href: string): string => href.split('?')[0]?.split('/').at(-1) ?? '';
+const idOfHref = (href: string): string => href.split('?')[0]?.split('/').at(-1) ?? '';
 
 export function uuidNormal(text: string): string {
   const hex = text.replaceAll('-', '').toLowerCase();

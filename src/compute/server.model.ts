@@ -4,15 +4,6 @@ import type { ServerTable } from './compute.tables.ts';
 
 export type ServerRow = Selectable<ServerTable>;
 
-export type VmState =
-  | 'building'
-  | 'active'
-  | 'stopped'
-  | 'paused'
-  | 'suspended'
-  | 'error'
-  | 'deleted';
-
 /** Nova's numbers. */
 export const powerState = {
   none: 0,
