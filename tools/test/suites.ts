@@ -16,6 +16,8 @@ export interface Suite {
   /** The suite's tests use one cloud that the runner starts and removes. */
   readonly cloud: boolean;
   readonly needsRoot: boolean;
+  /** Runs when it is named or all is asked for. */
+  readonly long?: true;
   /** A suite that hangs is ended. */
   readonly limitMin: number;
   readonly steps: () => readonly Step[];
@@ -106,11 +108,20 @@ export const suites: readonly Suite[] = [
   },
   {
     name: 'tempest',
-    about: "OpenStack's own test suite on a cloud of its own",
+    about: "OpenStack's own test suite: its smoke list and what is quick",
     cloud: true,
     needsRoot: true,
     limitMin: 60,
-    steps: () => countingPrograms('test/tempest/**/*.suite.ts'),
+    steps: () => countingPrograms('test/tempest/*.suite.ts'),
+  },
+  {
+    name: 'tempest-long',
+    about: "OpenStack's own test suite: whole services, with guests (hours; by name or with --all)",
+    cloud: true,
+    needsRoot: true,
+    long: true,
+    limitMin: 240,
+    steps: () => countingPrograms('test/tempest/long/*.suite.ts'),
   },
   {
     name: 'fault',

@@ -27,7 +27,7 @@ The last line is the sum: N passed, N failed, N skipped.`,
     const stop = new AbortController();
     const end = (): void => stop.abort();
     process.on('SIGINT', end).on('SIGTERM', end);
-    const total = await suitesRun(suitesNamed(input.positionals), {
+    const total = await suitesRun(suitesNamed(input.positionals, isSet(input, 'all')), {
       all: isSet(input, 'all'),
       signal: stop.signal,
       print: console.log,
@@ -37,8 +37,8 @@ The last line is the sum: N passed, N failed, N skipped.`,
   },
 };
 
-function suitesNamed(names: readonly string[]): readonly Suite[] {
-  if (names.length === 0) return suites;
+function suitesNamed(names: readonly string[], all: boolean): readonly Suite[] {
+  if (names.length === 0) return suites.filter(({ long }) => all || long === undefined);
   return names.map((name) => {
     const suite = suites.find((one) => one.name === name);
     if (suite !== undefined) return suite;
