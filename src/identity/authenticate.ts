@@ -3,6 +3,7 @@ import type { Authenticate } from '../kernel/http/api.ts';
 import type { Actor } from '../kernel/policy.ts';
 import { isRuleMet } from './application-credential.model.ts';
 import type { IdentityWorld } from './identity.world.ts';
+import { actorIn } from './service-role.ts';
 import type { TokenState } from './token.model.ts';
 import { tokenResolve } from './token-state.ts';
 
@@ -14,11 +15,12 @@ export const identityAuthenticate =
     if (text === null) return null;
     const state = await tokenResolve(world, text);
     if (state === null || !isAllowed(state, request)) return null;
+    const actor = actorIn(state, askedOf(request).services);
     const serviceText = headerOf(request, 'x-service-token');
-    if (serviceText === null) return state.actor;
+    if (serviceText === null) return actor;
     const service = await tokenResolve(world, serviceText);
     // A bad service token spoils the request: the caller claims what it cannot prove.
-    return service === null ? null : withService(state.actor, service.actor);
+    return service === null ? null : withService(actor, service.actor);
   };
 
 const withService = (actor: Actor, { roles }: Actor): Actor => ({ ...actor, serviceRoles: roles });
@@ -28,7 +30,7 @@ function headerOf({ headers }: IncomingMessage, name: string): string | null {
   return typeof value === 'string' && value !== '' ? value : null;
 }
 
-/** The names by which access rules call the service behind the first part of a path. */
+/** The names by which access rules and roles call the service behind the first part of a path. */
 const services: Readonly<Record<string, readonly string[]>> = {
   compute: ['compute'],
   image: ['image'],
@@ -42,18 +44,28 @@ const services: Readonly<Record<string, readonly string[]>> = {
  * An application credential with access rules opens what they name and nothing else; asking about the own token is
  * always allowed, as clients do that before anything.
  */
-function isAllowed(
-  { accessRules }: TokenState,
-  { method = 'GET', url = '/' }: IncomingMessage,
-): boolean {
+function isAllowed({ accessRules }: TokenState, request: IncomingMessage): boolean {
   if (accessRules.length === 0) return true;
-  const [path = '/'] = url.split('?', 1);
-  const [, first = ''] = path.split('/', 2);
-  const asked = services[first] ?? ['identity'];
-  const below = services[first] === undefined ? path : path.slice(first.length + 1) || '/';
+  const { services: asked, path, below } = askedOf(request);
+  const { method = 'GET' } = request;
   if (asked[0] === 'identity' && below.startsWith('/v3/auth/')) return true;
   return (
     isRuleMet(accessRules, { services: asked, method, path: below }) ||
     isRuleMet(accessRules, { services: asked, method, path })
   );
+}
+
+interface Asked {
+  readonly services: readonly string[];
+  readonly path: string;
+  /** The path without the mount of the service. */
+  readonly below: string;
+}
+
+function askedOf({ url = '/' }: IncomingMessage): Asked {
+  const [path = '/'] = url.split('?', 1);
+  const [, first = ''] = path.split('/', 2);
+  const known = services[first];
+  if (known === undefined) return { services: ['identity'], path, below: path };
+  return { services: known, path, below: path.slice(first.length + 1) || '/' };
 }

@@ -11,6 +11,7 @@ import {
   credentialUpdate as credentialUpdateRow,
 } from './credential.store.ts';
 import { expecting, missing } from './failure.ts';
+import { directoryWrite } from './generation.ts';
 import type { IdentityContext } from './identity.world.ts';
 import { equals, listingAnd, listingOf, pageOf, type Page } from './listing.ts';
 import { extraOf } from './reply.ts';
@@ -47,6 +48,8 @@ interface Ec2Blob {
   readonly access: string;
   readonly secret: string;
   readonly trust_id: string | null;
+  readonly app_cred_id: string | null;
+  readonly access_token_id: string | null;
 }
 
 /** The access key in the blob of an ec2 credential. */
@@ -103,7 +106,7 @@ export async function credentialUpdate(
   const held = await credentialGet(context, id, 'identity:update_credential');
   if (held.type.toLowerCase() === 'ec2') ec2UpdateCheck(held.blob, blob);
   const next = { ...held, blob };
-  await world.db.write(async (tx) => {
+  await directoryWrite(world, async (tx) => {
     if ((await credentialRead(tx, world, id)) === null) throw missing('credential', id);
     await credentialUpdateRow(tx, credentialRowOf(world, next));
   });
@@ -124,17 +127,20 @@ function ec2UpdateCheck(held: string, wanted: string): void {
 export async function credentialDelete(context: IdentityContext, id: string): Promise<void> {
   const { world } = context;
   await credentialGet(context, id, 'identity:delete_credential');
-  await world.db.write(async (tx) => {
+  await directoryWrite(world, async (tx) => {
     if ((await credentialRead(tx, world, id)) === null) throw missing('credential', id);
     await credentialRemove(tx, id);
   });
 }
 
 export const ec2BlobOf = ({ blob }: Credential): Ec2Blob => {
-  const { access, secret, trust_id } = blobParse(blob);
+  const { access, secret, trust_id, app_cred_id, access_token_id } = blobParse(blob);
+  const idOf = (value: unknown): string | null => (typeof value === 'string' ? value : null);
   return {
     access: String(access),
     secret: typeof secret === 'string' ? secret : '',
-    trust_id: typeof trust_id === 'string' ? trust_id : null,
+    trust_id: idOf(trust_id),
+    app_cred_id: idOf(app_cred_id),
+    access_token_id: idOf(access_token_id),
   };
 };

@@ -8,6 +8,7 @@ import {
   credentialRowOf,
 } from './credential.store.ts';
 import { missing } from './failure.ts';
+import { directoryWrite } from './generation.ts';
 import type { IdentityContext } from './identity.world.ts';
 import { equals, listingAnd } from './listing.ts';
 import { projectGet } from './project.store.ts';
@@ -72,5 +73,5 @@ export async function ec2Delete(
   key: { readonly userId: string; readonly access: string },
 ): Promise<void> {
   const { id } = await ec2Get(context, key, 'identity:ec2_delete_credential');
-  await context.world.db.write((tx) => credentialRemove(tx, id));
+  await directoryWrite(context.world, (tx) => credentialRemove(tx, id));
 }

@@ -1,5 +1,6 @@
 import type { Api } from '../kernel/http/api.ts';
 import type { Endpoint } from '../kernel/http/endpoint.ts';
+import { accessTokenRoutes } from './access-token.routes.ts';
 import { accessRuleRoutes, applicationCredentialRoutes } from './application-credential.routes.ts';
 import { credentialRoutes, ec2CredentialRoutes } from './credential.routes.ts';
 import { domainConfigRoutes } from './domain-config.routes.ts';
@@ -45,6 +46,7 @@ export const identityEndpoints: readonly Endpoint<IdentityWorld>[] = [
   ...revocationRoutes,
   ...credentialRoutes,
   ...ec2CredentialRoutes,
+  ...accessTokenRoutes,
   ...applicationCredentialRoutes,
   ...accessRuleRoutes,
   ...trustRoutes,

@@ -70,6 +70,8 @@ const tokenRules: PolicyDefaults = {
     'Show a token',
   ),
   'identity:revoke_token': rule(`${admin} or rule:token_subject`, 'Revoke a token'),
+  'identity:ec2tokens_validate': rule('rule:service_or_admin', 'Whose an EC2 signature is'),
+  'identity:s3tokens_validate': rule('rule:service_or_admin', 'Whose an S3 signature is'),
   'identity:list_revoke_events': rule('rule:service_or_admin', 'Revocations', globalScopes),
 };
 

@@ -1,3 +1,4 @@
+import type { AccessKey } from './access-key.model.ts';
 import { Gate } from './gate.ts';
 import type { Revocation } from './revocation.model.ts';
 import type { Snapshot } from './snapshot.model.ts';
@@ -5,6 +6,7 @@ import type { TokenState } from './token.model.ts';
 import type { TokenClaims } from './token.model.ts';
 
 const tokenLimit = 100_000;
+const accessKeyLimit = 20_000;
 const verifiedLimit = 10_000;
 const sweepEveryMs = 600_000;
 
@@ -34,6 +36,7 @@ class BoundedMap<Key, Value> {
 /** What a process remembers of the directory. All of it can be lost: the database knows it too. */
 export class IdentityMemory {
   readonly tokens = new BoundedMap<string, TokenState>(tokenLimit);
+  readonly accessKeys = new BoundedMap<string, AccessKey>(accessKeyLimit);
   /** Before the computing of password hashes. */
   readonly gate = new Gate();
   /** Digests of password checks that succeeded, and until when they hold: see password.ts. */

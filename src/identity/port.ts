@@ -1,11 +1,13 @@
 import type { Actor } from '../kernel/policy.ts';
+import { isRuleMet } from './application-credential.model.ts';
 import { assignmentRoleIds } from './assignment.store.ts';
 import type { IdentityWorld } from './identity.world.ts';
 import { ancestorIds } from './project.model.ts';
 import { projectGet, projectGetByName, projectListByIds } from './project.store.ts';
-import { snapshotGet } from './snapshot.ts';
+import { accessKeyActor, accessKeyGet } from './access-key.ts';
+import { actorIn } from './service-role.ts';
+import { rolesIn, snapshotGet } from './snapshot.ts';
 import { tokenResolve } from './token-state.ts';
-import { rolesIn } from './token-subject.ts';
 import { userGet, userListByIds } from './user.store.ts';
 
 export interface ProjectFacts {
@@ -23,6 +25,20 @@ export interface UserFacts {
   readonly isEnabled: boolean;
 }
 
+/** The request that a token came with. */
+export interface TokenAsked {
+  /** `object-store`, `compute`. */
+  readonly serviceType: string;
+  readonly method: string;
+  readonly path: string;
+}
+
+export interface AccessKeyFacts {
+  readonly secret: string;
+  /** Its scope is the project of the key. */
+  readonly actor: Actor;
+}
+
 /** What other services may ask of identity. */
 export interface IdentityPort {
   /** Null: there is no such project. */
@@ -37,8 +53,13 @@ export interface IdentityPort {
   userNames(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** Names of the roles in force for a user on a project, implied ones included. */
   roleNames(userId: string, projectId: string): Promise<readonly string[]>;
-  /** Who a token speaks for; null when it is worth nothing (any more). */
-  tokenActor(token: string): Promise<Actor | null>;
+  /**
+   * Who a token speaks for in a service, which holds it to its access rules; null when it is worth nothing (any more), or
+   * not for this request.
+   */
+  tokenActor(token: string, asked: TokenAsked): Promise<Actor | null>;
+  /** The secret behind an access key of EC2 or S3, and who signs with it; null when there is nobody (any more). */
+  accessKeyGet(access: string, serviceType: string): Promise<AccessKeyFacts | null>;
   /** Called after a project was deleted, in the process that deleted it. */
   onProjectDeleted(listener: (projectId: string) => void): void;
   /** Called whenever tokens may have lost their worth: ask `tokenActor` again for what is long-lived. */
@@ -87,8 +108,17 @@ export function identityPort(world: IdentityWorld): IdentityPort {
       });
       return rolesIn(snapshot, roleIds).map(({ name }) => name);
     },
-    async tokenActor(token) {
-      return (await tokenResolve(world, token))?.actor ?? null;
+    async tokenActor(token, { serviceType, method, path }) {
+      const state = await tokenResolve(world, token);
+      if (state === null) return null;
+      const services = [serviceType];
+      const { accessRules } = state;
+      const isOpen = accessRules.length === 0 || isRuleMet(accessRules, { services, method, path });
+      return isOpen ? actorIn(state, services) : null;
+    },
+    async accessKeyGet(access, serviceType) {
+      const key = await accessKeyGet(world, access);
+      return key === null ? null : { secret: key.secret, actor: accessKeyActor(key, serviceType) };
     },
     onProjectDeleted: (listener) => void memory.projectListeners.push(listener),
     onRevocation: (listener) => void memory.listeners.push(listener),

@@ -4,6 +4,7 @@ import type { EndpointRow, Tx } from './identity.tables.ts';
 import type { IdentityWorld } from './identity.world.ts';
 import { everything } from './listing.ts';
 import type { Snapshot } from './snapshot.model.ts';
+import type { TokenRole } from './token.model.ts';
 
 export function snapshotGet(world: IdentityWorld): Promise<Snapshot> {
   const { memory } = world;
@@ -70,6 +71,15 @@ export function rolesExpand({ implied }: Snapshot, roleIds: Iterable<string>): S
     open.push(...(implied.get(id) ?? []));
   }
   return expanded;
+}
+
+/** With all that they imply; the roles of a domain itself only count for what they imply. */
+export function rolesIn(snapshot: Snapshot, roleIds: readonly string[]): TokenRole[] {
+  return [...rolesExpand(snapshot, roleIds)]
+    .flatMap((id) => snapshot.roles.get(id) ?? [])
+    .filter(({ domain_id }) => domain_id === null)
+    .map(({ id, name }) => ({ id, name }))
+    .toSorted((a, b) => a.name.localeCompare(b.name));
 }
 
 async function givenEndpointsRead(

@@ -3,6 +3,7 @@ import type { Actor, ActorScope } from '../kernel/policy.ts';
 import { catalogJson } from './catalog.ts';
 import type { IdentityWorld } from './identity.world.ts';
 import type { Project } from './project.model.ts';
+import { serviceActors } from './service-role.ts';
 import type { Snapshot } from './snapshot.model.ts';
 import { snapshotGet } from './snapshot.ts';
 import { tokenDecode } from './token.codec.ts';
@@ -49,12 +50,14 @@ export async function tokenStateRead(
   const domainIds = [user.domainId, ...(project?.domainId == null ? [] : [project.domainId])];
   const userIds = [user.id, ...(trust === null ? [] : [trust.trustorId])];
   if (memory.isRevoked(claims, { domainIds, userIds })) return null;
+  const actor = actorOf(claims, subject);
   return {
     generation,
     claims,
     roles,
     accessRules: credential?.accessRules ?? [],
-    actor: actorOf(claims, subject),
+    actor,
+    serviceActors: serviceActors(actor, roles, snapshot),
     head: tokenHead(claims, subject, snapshot),
     catalog:
       target === null

@@ -6,7 +6,7 @@ import type { Tx } from './identity.tables.ts';
 import { ancestorIds, type Project } from './project.model.ts';
 import { projectGet } from './project.store.ts';
 import type { Snapshot } from './snapshot.model.ts';
-import { rolesExpand } from './snapshot.ts';
+import { rolesExpand, rolesIn } from './snapshot.ts';
 import type { TokenClaims, TokenRole, TokenScope } from './token.model.ts';
 import { isTrustAlive, type Trust } from './trust.model.ts';
 import { trustGet } from './trust.store.ts';
@@ -127,13 +127,4 @@ async function scopeRead(
       };
     }
   }
-}
-
-/** With all that they imply; the roles of a domain itself only count for what they imply. */
-export function rolesIn(snapshot: Snapshot, roleIds: readonly string[]): TokenRole[] {
-  return [...rolesExpand(snapshot, roleIds)]
-    .flatMap((id) => snapshot.roles.get(id) ?? [])
-    .filter(({ domain_id }) => domain_id === null)
-    .map(({ id, name }) => ({ id, name }))
-    .toSorted((a, b) => a.name.localeCompare(b.name));
 }

@@ -42,6 +42,8 @@ export interface TokenState {
   readonly generation: number;
   readonly claims: TokenClaims;
   readonly actor: Actor;
+  /** By service type, where roles are bound to one: see service-role.ts. */
+  readonly serviceActors: ReadonlyMap<string, Actor>;
   readonly roles: readonly TokenRole[];
   /** What an application credential bounds its tokens to; empty: nothing but the roles. */
   readonly accessRules: readonly AccessRule[];
