@@ -16,6 +16,7 @@ import { identitySeed } from '../identity/identity.seed.ts';
 import { identityWorldOpen, type IdentityWorld } from '../identity/identity.world.ts';
 import { imageMigrations } from '../image/image.migrations.ts';
 import { sizeLimitDefaultBytes, type ImageWorld } from '../image/image.world.ts';
+import { metadefSeed } from '../image/metadef/metadef-seed.ts';
 import { imagePort } from '../image/port.ts';
 import { fileStore } from '../image/stores/file-store.ts';
 import { systemClock as clock } from '../kernel/clock.ts';
@@ -116,7 +117,17 @@ async function imageOpen(
     reserveBytes: imageReserveBytes,
   });
   const sizeLimitBytes = sizeLimitDefaultBytes;
-  return { db: region.db(), stores: [store], policy, clock, ids, log, sizeLimitBytes };
+  const world: ImageWorld = {
+    db: region.db(),
+    stores: [store],
+    policy,
+    clock,
+    ids,
+    log,
+    sizeLimitBytes,
+  };
+  await metadefSeed(world);
+  return world;
 }
 
 async function networkOpen(

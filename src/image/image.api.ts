@@ -6,12 +6,21 @@ import { imageFileRoutes } from './image-file.routes.ts';
 import { imageInfoRoutes } from './image-info.routes.ts';
 import { imageMemberRoutes } from './image-member.routes.ts';
 import { imageRoutes } from './image.routes.ts';
+import { metadefDefinitionRoutes } from './metadef/metadef-definition.routes.ts';
+import { metadefRoutes } from './metadef/metadef.routes.ts';
 import type { ImageWorld } from './image.world.ts';
 
 export const imageApi = (world: ImageWorld): Api<ImageWorld> => ({
   name: 'image',
   mounts: ['/image'],
-  endpoints: [...imageInfoRoutes, ...imageRoutes, ...imageFileRoutes, ...imageMemberRoutes],
+  endpoints: [
+    ...imageInfoRoutes,
+    ...imageRoutes,
+    ...imageFileRoutes,
+    ...imageMemberRoutes,
+    ...metadefRoutes,
+    ...metadefDefinitionRoutes,
+  ],
   world,
   isSlashStrict: true,
   failureReply: imageFailureReply,

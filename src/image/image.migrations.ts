@@ -89,4 +89,37 @@ export const imageMigrations: Migrations = {
         .execute();
     },
   },
+  '0003-metadefs': {
+    async up(db) {
+      await db.schema
+        .createTable('metadef_namespace')
+        .addColumn('id', 'text', (c) => c.primaryKey())
+        .addColumn('name', 'text', (c) => c.notNull().unique())
+        .addColumn('display_name', 'text')
+        .addColumn('description', 'text')
+        .addColumn('visibility', 'text', (c) => c.notNull())
+        .addColumn('protected', 'integer', (c) => c.notNull())
+        .addColumn('owner', 'text')
+        .addColumn('created_at', 'bigint', (c) => c.notNull())
+        .addColumn('updated_at', 'bigint', (c) => c.notNull())
+        .execute();
+      await db.schema
+        .createTable('metadef_definition')
+        .addColumn('namespace_id', 'text', (c) => c.notNull().references('metadef_namespace.id'))
+        .addColumn('kind', 'text', (c) => c.notNull())
+        .addColumn('name', 'text', (c) => c.notNull())
+        .addColumn('value', 'text', (c) => c.notNull())
+        .addColumn('created_at', 'bigint', (c) => c.notNull())
+        .addColumn('updated_at', 'bigint', (c) => c.notNull())
+        .addPrimaryKeyConstraint('metadef_definition_key', ['namespace_id', 'kind', 'name'])
+        .execute();
+      await db.schema
+        .createTable('metadef_resource_type')
+        .addColumn('name', 'text', (c) => c.primaryKey())
+        .addColumn('protected', 'integer', (c) => c.notNull())
+        .addColumn('created_at', 'bigint', (c) => c.notNull())
+        .addColumn('updated_at', 'bigint', (c) => c.notNull())
+        .execute();
+    },
+  },
 };

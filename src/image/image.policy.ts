@@ -1,4 +1,5 @@
 import type { PolicyDefaults } from '../kernel/policy.ts';
+import { metadefPolicy } from './metadef/metadef.policy.ts';
 
 const admin = 'role:admin';
 const ownerMember = 'role:member and project_id:%(project_id)s';
@@ -43,4 +44,5 @@ export const imagePolicy: PolicyDefaults = {
     check: `${admin} or role:service`,
     description: 'See the properties of the stores',
   },
+  ...metadefPolicy,
 };

@@ -7,6 +7,14 @@ export interface ImageTables {
   image_tag: { image_id: string; value: string };
   image_member: ImageMemberTable;
   image_blob: ImageBlobTable;
+  metadef_namespace: MetadefNamespaceTable;
+  metadef_definition: MetadefDefinitionTable;
+  metadef_resource_type: {
+    name: string;
+    protected: Flag;
+    created_at: number;
+    updated_at: number;
+  };
 }
 
 export interface ImageTable {
@@ -53,4 +61,27 @@ export interface ImageBlobTable {
   /** Until when nobody else may touch it; renewed by the uploader. */
   held_until: number;
   created_at: number;
+}
+
+export interface MetadefNamespaceTable {
+  id: string;
+  name: string;
+  display_name: string | null;
+  description: string | null;
+  visibility: 'public' | 'private';
+  protected: Flag;
+  owner: string | null;
+  created_at: number;
+  updated_at: number;
+}
+
+/** What a namespace holds: objects, properties and tags, and the resource types that it is meant for. */
+export interface MetadefDefinitionTable {
+  namespace_id: string;
+  kind: 'object' | 'property' | 'tag' | 'resource_type';
+  name: string;
+  /** JSON: all but the name. */
+  value: string;
+  created_at: number;
+  updated_at: number;
 }

@@ -1,3 +1,4 @@
+import { published as metadefs } from './metadef/metadef.schema.ts';
 import { containerFormats, diskFormats, statuses, visibilities } from './image.model.ts';
 
 /**
@@ -102,4 +103,37 @@ export const publishedSchemas: Readonly<Record<string, object>> = {
     },
     links: [{ rel: 'describedby', href: '{schema}' }],
   },
+  ...metadefSchemas(),
 };
+
+/** One schema of each kind, and one of its list. */
+function metadefSchemas(): Record<string, object> {
+  const plurals = {
+    namespace: ['namespace', 'namespaces', 'namespaces'],
+    object: ['object', 'objects', 'objects'],
+    property: ['property', 'properties', 'properties'],
+    tag: ['tag', 'tags', 'tags'],
+    resource_type_association: ['resource_type', 'resource_types', 'resource_type_associations'],
+  } as const;
+  const schemas: Record<string, object> = {};
+  for (const [kind, [path, pluralPath, plural]] of Object.entries(plurals)) {
+    const one = { name: kind, ...metadefs[kind as keyof typeof plurals] };
+    schemas[`metadefs/${path}`] = one;
+    const all = plural === 'properties' ? { type: 'object', additionalProperties: one } : null;
+    schemas[`metadefs/${pluralPath}`] = {
+      name: plural,
+      properties: {
+        [plural]: all ?? { type: 'array', items: one },
+        first: { type: 'string' },
+        next: { type: 'string' },
+        schema: { type: 'string' },
+      },
+      links: [
+        { rel: 'first', href: '{first}' },
+        { rel: 'next', href: '{next}' },
+        { rel: 'describedby', href: '{schema}' },
+      ],
+    };
+  }
+  return schemas;
+}
