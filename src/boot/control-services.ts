@@ -13,7 +13,11 @@ import { directoryRefresh } from '../identity/generation.ts';
 import { identityMigrations } from '../identity/identity.migrations.ts';
 import { identityPort } from '../identity/port.ts';
 import { identitySeed } from '../identity/identity.seed.ts';
-import { identityWorldOpen, type IdentityWorld } from '../identity/identity.world.ts';
+import {
+  generationTable,
+  identityWorldOpen,
+  type IdentityWorld,
+} from '../identity/identity.world.ts';
 import { imageMigrations } from '../image/image.migrations.ts';
 import { sizeLimitDefaultBytes, type ImageWorld } from '../image/image.world.ts';
 import { metadefSeed } from '../image/metadef/metadef-seed.ts';
@@ -79,6 +83,7 @@ async function identityOpen(
   await region.migrate('identity', identityMigrations);
   const world = identityWorldOpen({
     db: region.db(),
+    watch: await region.watch(generationTable),
     clock,
     ids,
     tokenKeys: keysRead(layout.tokenKeyDir),

@@ -14,7 +14,7 @@ import type { WokenReconciler } from '../compute/woken-reconciler.ts';
 import { placementApi } from '../compute/placement.api.ts';
 import { placementPolicy } from '../compute/placement.policy.ts';
 import { identityAuthenticate } from '../identity/authenticate.ts';
-import { directoryRefresh } from '../identity/generation.ts';
+import { directoryLate } from '../identity/generation.ts';
 import { identityApi } from '../identity/identity.api.ts';
 import { identityPolicies } from '../identity/identity.policy.ts';
 import type { IdentityWorld } from '../identity/identity.world.ts';
@@ -46,7 +46,7 @@ const ids = randomIds;
 
 /** How long requests that are under way may take to end when this process shall stop. */
 const drainMs = 10_000;
-/** How stale the memory of a control process may be about what another one changed. */
+/** How long something long-lived may outlive what it was opened with, where another process ended that. */
 const refreshMs = 500;
 
 export interface ControlOptions extends RoleOptions {
@@ -97,7 +97,7 @@ export async function controlRun(options: ControlOptions): Promise<void> {
   const work = Promise.all([
     reconcilersRun(options, databases, services),
     tasksRun(options, databases, runner),
-    refreshRun(services.identity, databases, signal),
+    refreshRun(services.identity, signal),
   ]);
   await stopped(signal);
   await drain(server);
@@ -185,16 +185,11 @@ async function tasksRun(
   await leaseHold({ db, clock, log, name: 'tasks', holder }, signal, (lease) => runner.run(lease));
 }
 
-/** Where other processes write too (PostgreSQL), what they changed must be known here at once. */
-async function refreshRun(
-  world: IdentityWorld,
-  { region }: Databases,
-  stop: AbortSignal,
-): Promise<void> {
-  if (region.kind === 'sqlite') return;
+/** Requests see at once what other processes changed; who has none under way (a console) is told by this. */
+async function refreshRun(world: IdentityWorld, stop: AbortSignal): Promise<void> {
   while (!stop.aborted) {
     await clock.sleep(refreshMs, stop);
-    await directoryRefresh(world).catch(() => {});
+    await directoryLate(world)?.catch(() => {});
   }
 }
 

@@ -2,6 +2,7 @@ import type { Actor } from '../kernel/policy.ts';
 import { applicationCredentialGet } from './application-credential.store.ts';
 import { ec2BlobOf, ec2CredentialId } from './credential.ts';
 import { credentialGet } from './credential.store.ts';
+import { directoryLate } from './generation.ts';
 import type { IdentityWorld } from './identity.world.ts';
 import { actorIn } from './service-role.ts';
 import { auditIdMake } from './token.ts';
@@ -20,6 +21,8 @@ export async function accessKeyGet(
   access: string,
 ): Promise<AccessKey | null> {
   const { memory, clock } = world;
+  const late = directoryLate(world);
+  if (late !== null) await late;
   const known = memory.accessKeys.get(access);
   const isFresh = known?.state.generation === memory.generation;
   if (known !== undefined && isFresh && clock.now() < known.endsAtMs) return known;

@@ -7,15 +7,19 @@ import { actorIn } from './service-role.ts';
 import type { TokenState } from './token.model.ts';
 import { tokenResolve } from './token-state.ts';
 
-/** For the HTTP server: the tokens of a request made into who acts. */
+/**
+ * For the HTTP server: the tokens of a request made into who acts. A server of one service names it; otherwise the first
+ * part of the path tells which service is asked.
+ */
 export const identityAuthenticate =
-  (world: IdentityWorld): Authenticate =>
+  (world: IdentityWorld, serviceType?: string): Authenticate =>
   async (request) => {
+    const asked = askedOf(request, serviceType);
     const text = headerOf(request, 'x-auth-token');
     if (text === null) return null;
     const state = await tokenResolve(world, text);
-    if (state === null || !isAllowed(state, request)) return null;
-    const actor = actorIn(state, askedOf(request).services);
+    if (state === null || !isAllowed(state, asked)) return null;
+    const actor = actorIn(state, asked.services);
     const serviceText = headerOf(request, 'x-service-token');
     if (serviceText === null) return actor;
     const service = await tokenResolve(world, serviceText);
@@ -44,10 +48,11 @@ const services: Readonly<Record<string, readonly string[]>> = {
  * An application credential with access rules opens what they name and nothing else; asking about the own token is
  * always allowed, as clients do that before anything.
  */
-function isAllowed({ accessRules }: TokenState, request: IncomingMessage): boolean {
+function isAllowed(
+  { accessRules }: TokenState,
+  { services: asked, method, path, below }: Asked,
+): boolean {
   if (accessRules.length === 0) return true;
-  const { services: asked, path, below } = askedOf(request);
-  const { method = 'GET' } = request;
   if (asked[0] === 'identity' && below.startsWith('/v3/auth/')) return true;
   return (
     isRuleMet(accessRules, { services: asked, method, path: below }) ||
@@ -57,15 +62,20 @@ function isAllowed({ accessRules }: TokenState, request: IncomingMessage): boole
 
 interface Asked {
   readonly services: readonly string[];
+  readonly method: string;
   readonly path: string;
   /** The path without the mount of the service. */
   readonly below: string;
 }
 
-function askedOf({ url = '/' }: IncomingMessage): Asked {
+function askedOf(
+  { method = 'GET', url = '/' }: IncomingMessage,
+  serviceType: string | undefined,
+): Asked {
   const [path = '/'] = url.split('?', 1);
+  if (serviceType !== undefined) return { services: [serviceType], method, path, below: path };
   const [, first = ''] = path.split('/', 2);
   const known = services[first];
-  if (known === undefined) return { services: ['identity'], path, below: path };
-  return { services: known, path, below: path.slice(first.length + 1) || '/' };
+  if (known === undefined) return { services: ['identity'], method, path, below: path };
+  return { services: known, method, path, below: path.slice(first.length + 1) || '/' };
 }

@@ -23,7 +23,25 @@ export async function directoryWrite<T>(
   return value;
 }
 
-/** Brings the memory of this process up to the database: at start, and now and then where several processes write. */
+/**
+ * Null when this process knows all that was committed, else the end of its catching up. Asked before each answer that
+ * memory gives: what another process took away is gone here with the next request.
+ */
+export function directoryLate(world: IdentityWorld): Promise<void> | null {
+  const { watch, memory } = world;
+  const version = watch.version();
+  if (version === memory.watched) return null;
+  if (memory.catchingUp?.version === version) return memory.catchingUp.ended;
+  const ended = directoryRefresh(world).then(() => void (memory.watched = version));
+  memory.catchingUp = { version, ended };
+  const forget = (): void => {
+    if (memory.catchingUp?.ended === ended) memory.catchingUp = null;
+  };
+  ended.then(forget, forget);
+  return ended;
+}
+
+/** Brings the memory of this process up to the database. */
 export async function directoryRefresh({ db, memory, clock }: IdentityWorld): Promise<void> {
   const seen = await db.read(async (tx) => {
     const generation = await generationGet(tx);

@@ -1,6 +1,6 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { Context } from '../kernel/context.ts';
-import type { Db } from '../kernel/db.ts';
+import type { Db, TableWatch } from '../kernel/db.ts';
 import type { Ids } from '../kernel/ids.ts';
 import type { IdentityTables } from './identity.tables.ts';
 import { IdentityMemory } from './memory.ts';
@@ -33,6 +33,8 @@ const identityDefaults: IdentitySettings = {
 
 export interface IdentityWorld {
   readonly db: Db<IdentityTables>;
+  /** Tells when another process may have changed the directory. */
+  readonly watch: TableWatch;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly settings: IdentitySettings;
@@ -48,7 +50,7 @@ export type IdentityContext = Context<IdentityWorld>;
 /** What boot gives; the rest has defaults. */
 export interface IdentityParts extends Pick<
   IdentityWorld,
-  'db' | 'clock' | 'ids' | 'tokenKeys' | 'credentialKeys'
+  'db' | 'watch' | 'clock' | 'ids' | 'tokenKeys' | 'credentialKeys'
 > {
   readonly settings?: Partial<IdentitySettings>;
 }
@@ -58,5 +60,8 @@ export const identityWorldOpen = ({ settings, ...parts }: IdentityParts): Identi
   settings: { ...identityDefaults, ...settings },
   memory: new IdentityMemory(),
 });
+
+/** What `watch` watches. */
+export const generationTable = 'identity_generation';
 
 export const defaultDomainId = 'default';

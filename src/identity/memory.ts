@@ -46,6 +46,9 @@ export class IdentityMemory {
   readonly projectListeners: ((projectId: string) => void)[] = [];
   /** Called after every directory write that this process sees. */
   readonly listeners: (() => void)[] = [];
+  /** The version of the database at which the generation was read last. */
+  watched = Number.NaN;
+  catchingUp: { readonly version: number; readonly ended: Promise<void> } | null = null;
   #generation = 0;
   readonly #revocations = new Map<string, Revocation>();
   #sweepAtMs = 0;

@@ -2,20 +2,23 @@ import { addressesName } from './catalog.ts';
 import { associationList, endpointGroupList, isInGroup } from './endpoint-filter.store.ts';
 import type { EndpointRow, Tx } from './identity.tables.ts';
 import type { IdentityWorld } from './identity.world.ts';
+import { directoryLate } from './generation.ts';
 import { everything } from './listing.ts';
 import type { Snapshot } from './snapshot.model.ts';
 import type { TokenRole } from './token.model.ts';
 
-export function snapshotGet(world: IdentityWorld): Promise<Snapshot> {
+export async function snapshotGet(world: IdentityWorld): Promise<Snapshot> {
   const { memory } = world;
+  const late = directoryLate(world);
+  if (late !== null) await late;
   const { generation, snapshot } = memory;
-  if (snapshot?.generation === generation) return snapshot.value;
+  if (snapshot?.generation === generation) return await snapshot.value;
   const value = snapshotRead(world);
   memory.snapshot = { generation, value };
   value.catch(() => {
     if (memory.snapshot?.value === value) memory.snapshot = null;
   });
-  return value;
+  return await value;
 }
 
 const snapshotRead = ({ db }: IdentityWorld): Promise<Snapshot> =>

@@ -1,6 +1,7 @@
 import { isoMicroseconds } from '../kernel/clock.ts';
 import type { Actor, ActorScope } from '../kernel/policy.ts';
 import { catalogJson } from './catalog.ts';
+import { directoryLate } from './generation.ts';
 import type { IdentityWorld } from './identity.world.ts';
 import type { Project } from './project.model.ts';
 import { serviceActors } from './service-role.ts';
@@ -20,6 +21,8 @@ export async function tokenResolve(
   graceMs = 0,
 ): Promise<TokenState | null> {
   const { memory, clock, tokenKeys } = world;
+  const late = directoryLate(world);
+  if (late !== null) await late;
   const known = memory.tokens.get(text);
   if (known?.generation === memory.generation) {
     return clock.now() < known.claims.expiresAtMs + graceMs ? known : null;

@@ -24,7 +24,18 @@ export interface Engine {
   db<Tables>(): Db<Tables>;
   /** Brings the tables of one service to the newest migration; all or nothing. */
   migrate(service: string, migrations: Migrations): Promise<void>;
+  /** Sees changes of a table by whichever process; ends with the engine. */
+  watch(table: string): Promise<TableWatch>;
   close(): Promise<void>;
+}
+
+/** Asked before each answer that memory gives, so it costs next to nothing. */
+export interface TableWatch {
+  /**
+   * The same number as before: nothing was committed since, and PostgreSQL may be some milliseconds late. Another one:
+   * perhaps something was.
+   */
+  version(): number;
 }
 
 /** Both engines turn their own driver's errors into these. */

@@ -8,7 +8,11 @@ import { identityMigrations } from '../../src/identity/identity.migrations.ts';
 import { identityPolicies } from '../../src/identity/identity.policy.ts';
 import { identitySeed, type Seed } from '../../src/identity/identity.seed.ts';
 import type { IdentityTables } from '../../src/identity/identity.tables.ts';
-import { identityWorldOpen, type IdentityWorld } from '../../src/identity/identity.world.ts';
+import {
+  generationTable,
+  identityWorldOpen,
+  type IdentityWorld,
+} from '../../src/identity/identity.world.ts';
 import { secretKey } from '../../src/identity/secret-box.ts';
 import { tokenResolve } from '../../src/identity/token-state.ts';
 import type { AuditEvent } from '../../src/kernel/audit.ts';
@@ -82,9 +86,14 @@ export interface TestCloud extends AsyncDisposable {
 
 export const tokenKey = secretKey(Buffer.alloc(32, 7));
 
-export function worldMake(engine: Engine, clock: Clock, key = tokenKey): IdentityWorld {
+export async function worldMake(
+  engine: Engine,
+  clock: Clock,
+  key = tokenKey,
+): Promise<IdentityWorld> {
   return identityWorldOpen({
     db: engine.db<IdentityTables>(),
+    watch: await engine.watch(generationTable),
     clock,
     ids: randomIds,
     tokenKeys: [key],
@@ -94,14 +103,31 @@ export function worldMake(engine: Engine, clock: Clock, key = tokenKey): Identit
   });
 }
 
+/** SQLite tells another process with the next request, PostgreSQL a moment later. */
+export async function refusedSoon(
+  { kind }: Engine,
+  isRefused: () => Promise<boolean>,
+): Promise<void> {
+  const attempts = kind === 'sqlite' ? 1 : 1_000;
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    if (await isRefused()) return;
+    await systemClock.sleep(10);
+  }
+  throw new Error('another process still accepts what was revoked');
+}
+
 /** Where clouds keep their database: the suite that runs on PostgreSQL puts another here. */
-export const engines = { open: (): Engine => sqliteOpen(':memory:') };
+export const engines: {
+  open: () => Engine;
+  /** Connections of their own to what was opened last, as another process has them; null: in memory. */
+  reopen: (() => Engine) | null;
+} = { open: () => sqliteOpen(':memory:'), reopen: null };
 
 export async function cloudOpen(): Promise<TestCloud> {
   const engine = engines.open();
   await engine.migrate('identity', identityMigrations);
   const clock = clockMake();
-  const world = worldMake(engine, clock);
+  const world = await worldMake(engine, clock);
   await identitySeed(world, seed);
   const events: AuditEvent[] = [];
   const server = httpServer({

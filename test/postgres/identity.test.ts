@@ -8,9 +8,11 @@ const postgres = await postgresStart();
 after(() => postgres[Symbol.asyncDispose]());
 let next = 0;
 engines.open = () => postgresOpen(postgres.url, `identity${++next}`);
+engines.reopen = () => postgresOpen(postgres.url, `identity${next}`);
 
 await import('../identity/auth.test.ts');
 await import('../identity/delegation.test.ts');
 await import('../identity/directory.test.ts');
 await import('../identity/fuzz.test.ts');
+await import('../identity/processes.test.ts');
 await import('../identity/token.test.ts');

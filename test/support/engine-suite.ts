@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { UniqueViolation, type Engine, type Migrations } from '../../src/kernel/db.ts';
 
 interface NoteTables {
@@ -120,6 +121,27 @@ export function engineSuite(name: string, open: () => Promise<Engine>): void {
           },
         },
       });
+      await engine.close();
+    });
+
+    test('a watch moves when something is committed, and rests when nothing is', async () => {
+      const engine = await opened();
+      const watch = await engine.watch('note');
+      const settled = async (): Promise<number> => {
+        for (let seen = watch.version(); ;) {
+          await sleep(20);
+          const next = watch.version();
+          if (next === seen) return next;
+          seen = next;
+        }
+      };
+      const before = await settled();
+      await noteAdd(engine, 'a');
+      for (let turn = 0; watch.version() === before && turn < 1_000; turn++) await sleep(5);
+      const after = await settled();
+      assert.notEqual(after, before);
+      await notes(engine);
+      assert.equal(await settled(), after);
       await engine.close();
     });
 

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } from 'kysely';
 import pg from 'pg';
@@ -9,6 +10,7 @@ import {
   type Tx,
 } from '../../kernel/db.ts';
 import { migrateUp } from '../../kernel/migrate.ts';
+import { PostgresTableWatch, watchStatements } from './table-watch.ts';
 
 /** int8: every count and time of ours is far below 2^53. */
 pg.types.setTypeParser(20, Number);
@@ -30,6 +32,7 @@ export function postgresOpen(url: string, schema: string): Engine {
   const kysely = new Kysely<unknown>({
     dialect: new PostgresDialect({ pool: translating(pool as unknown as PostgresPool) }),
   });
+  const watches: PostgresTableWatch[] = [];
   const read = <T>(work: (tx: Tx<unknown>) => Promise<T>): Promise<T> =>
     kysely
       .transaction()
@@ -54,7 +57,18 @@ export function postgresOpen(url: string, schema: string): Engine {
       await pool.query(`CREATE SCHEMA IF NOT EXISTS "${schema}"`);
       await migrateUp(kysely, service, migrations, schema);
     },
-    close: () => kysely.destroy(),
+    watch: async (table) => {
+      // Names of channels are cut at 63 bytes.
+      const channel = `changed:${hash('sha256', `${schema}.${table}`).slice(0, 40)}`;
+      await pool.query(watchStatements(schema, table, channel));
+      const watch = new PostgresTableWatch(url, channel);
+      watches.push(watch);
+      return watch;
+    },
+    close: async () => {
+      await Promise.all(watches.map((watch) => watch.close()));
+      await kysely.destroy();
+    },
   };
 }
 

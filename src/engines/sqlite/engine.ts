@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { Kysely } from 'kysely';
-import type { Db, Engine, Tx } from '../../kernel/db.ts';
+import type { Db, Engine, TableWatch, Tx } from '../../kernel/db.ts';
 import { migrateUp } from '../../kernel/migrate.ts';
 import { sqliteDialect } from './dialect.ts';
 
@@ -26,6 +26,7 @@ export function sqliteOpen(path: string): Engine {
   const writer = connect(path);
   writer.database.exec('PRAGMA journal_mode=WAL');
   const idleReaders: Connection[] = [];
+  const watchers: Connection[] = [];
   const queue: Job[] = [];
   let draining = false;
   const inMemory = path === ':memory:';
@@ -59,11 +60,23 @@ export function sqliteOpen(path: string): Engine {
     kind: 'sqlite',
     db: <Tables>() => ({ read, write }) as Db<Tables>,
     migrate: (service, migrations) => migrateUp(writer.kysely, service, migrations),
+    watch: async () => {
+      if (inMemory) return watchOf(writer.database, 'SELECT total_changes() AS version');
+      const reader = connectReader(path);
+      watchers.push(reader);
+      // Differs once any other connection has committed, of this process or another.
+      return watchOf(reader.database, 'SELECT data_version AS version FROM pragma_data_version');
+    },
     close: async () => {
       while (draining) await new Promise((resolve) => setImmediate(resolve));
-      for (const { database } of [...idleReaders, writer]) database.close();
+      for (const { database } of [...idleReaders, ...watchers, writer]) database.close();
     },
   };
+}
+
+function watchOf(database: DatabaseSync, sql: string): TableWatch {
+  const statement = database.prepare(sql);
+  return { version: () => Number(statement.get()?.['version']) };
 }
 
 function connect(path: string): Connection {
