@@ -363,6 +363,9 @@ export interface AgentClient {
   serverDiagnostics(id: string): Promise<ServerDiagnostics>;
   /** Through the guest agent; throws `conflict` when the guest has none. */
   serverPasswordSet(id: string, username: string, password: string): Promise<void>;
+  /** What the guest left at its metadata service, encrypted for its owner; empty: nothing. */
+  serverPasswordRead(id: string): Promise<string>;
+  serverPasswordClear(id: string): Promise<void>;
 
   /** Starts copying a disk of a running, paused, suspended or stopped server as it is at this moment. */
   snapshotPut(id: string, wanted: SnapshotWanted): Promise<SnapshotActual>;

@@ -10,7 +10,7 @@ import type { AgentClient, HostFacts, Report, ServerWanted } from './api.ts';
 import { Gate } from './gate.ts';
 import { bootIdRead, hostFactsRead, qemuVersionRead } from './host-facts.ts';
 import { metadataRender } from './metadata.ts';
-import type { HostNetwork, MetadataRender } from './network/host-network.ts';
+import type { HostNetwork, MetadataOf } from './network/host-network.ts';
 import { accelProbe, type Accel } from './qemu/accel.ts';
 import { runPaths } from './qemu/machine.ts';
 import { ReportHub } from './report-hub.ts';
@@ -18,6 +18,7 @@ import { consoleRead } from './server/console.ts';
 import { serverDiagnostics } from './server/diagnostics.ts';
 import { guestCommand } from './server/guest-agent.ts';
 import type { ServerHost } from './server/host.ts';
+import { passwordBox } from './server/password-box.ts';
 import { serverPaths } from './server/record.ts';
 import { Servers } from './server/servers.ts';
 import { imageCacheOpen, type ImageCache } from './storage/images.ts';
@@ -36,7 +37,7 @@ export interface HostAgentOptions {
   /** Opened with what answers metadata requests; started before any server. */
   readonly networkOpen: (lookup: {
     readonly server: (id: string) => ServerWanted | null;
-    readonly metadata: MetadataRender;
+    readonly metadata: MetadataOf;
   }) => Promise<HostNetwork>;
 }
 
@@ -63,7 +64,10 @@ export async function hostAgentOpen(options: HostAgentOptions): Promise<HostAgen
   const parts: { servers?: Servers } = {};
   const network = await options.networkOpen({
     server: (id) => parts.servers?.get(id)?.wanted ?? null,
-    metadata: metadataRender,
+    metadata: (server, networks) => ({
+      tree: metadataRender(server, networks),
+      password: passwordBox(serverPaths(join(serversDir, server.id)).password),
+    }),
   });
   const cpuModel = found.accel === 'kvm' ? 'host' : 'Nehalem';
   const snapshots: Snapshots = new Snapshots({
@@ -111,12 +115,15 @@ function stateDirCheck(serversDir: string): void {
   throw invalid(`${serversDir} is too long for sockets in it: it may have ${most} characters`);
 }
 
+/** Where the answer of the probe is remembered. */
+export const accelPath = (stateDir: string): string => join(stateDir, 'accel.json');
+
 async function accelFind(
   { accel, stateDir, guestUid: uid, guestGid: gid }: HostAgentOptions,
   { binary, bootId }: { binary: string; bootId: string },
 ): Promise<Accel> {
   if (accel === 'tcg') return { accel, reason: 'the configuration says so', gid };
-  const probe = { binary, uid, gid, bootId, path: join(stateDir, 'accel.json') };
+  const probe = { binary, uid, gid, bootId, path: accelPath(stateDir) };
   const found = await accelProbe(probe);
   if (accel === 'kvm' && found.accel !== 'kvm') {
     throw invalid(`KVM is asked for and does not work here: ${found.reason}`);
@@ -220,6 +227,12 @@ class LocalAgent implements HostAgent {
       crypted: false,
     });
   };
+
+  serverPasswordRead: AgentClient['serverPasswordRead'] = async (id) =>
+    passwordBox(this.#parts.servers.getOrThrow(id).paths.password).read();
+
+  serverPasswordClear: AgentClient['serverPasswordClear'] = async (id) =>
+    passwordBox(this.#parts.servers.getOrThrow(id).paths.password).clear();
 
   snapshotPut: AgentClient['snapshotPut'] = async (id, wanted) => {
     idCheck('snapshot', id);

@@ -11,7 +11,7 @@ export type MetadataTree = ReadonlyMap<string, string | Uint8Array>;
 /** OpenStack's versions and what each adds to the one before; a client asks for the newest it knows. */
 const openstackVersions: readonly (readonly [version: string, added: readonly string[]])[] = [
   ['2012-08-10', []],
-  ['2013-04-04', ['random_seed']],
+  ['2013-04-04', ['random_seed', 'password']],
   ['2013-10-17', ['vendor_data.json']],
   ['2015-10-15', ['network_data.json', 'project_id']],
   ['2016-06-30', ['devices']],
@@ -66,7 +66,7 @@ export function configDriveFiles(
     tree.set(`/ec2/${version}/meta-data.json`, JSON.stringify(ec2Facts(server, interfaces)));
     if (userData !== null) tree.set(`/ec2/${version}/user-data`, userData);
   }
-  const files = [...tree].filter(([path]) => path.split('/').length === 4);
+  const files = [...tree].filter(([path]) => path.split('/').length === 4 && !isPasswordPath(path));
   return new Map(files.map(([path, body]) => [path.slice(1), Buffer.from(body)]));
 }
 
@@ -114,6 +114,10 @@ function hostnameOf({ hostname }: GuestFacts, interfaces: readonly Interface[]):
 
 // ---------------------------------------------------------------- OpenStack
 
+/** What is there is no part of the tree: the guest leaves it and its owner clears it. */
+export const isPasswordPath = (path: string): boolean =>
+  /^\/openstack\/[^/]+\/password$/.test(path);
+
 interface Guest {
   readonly server: ServerWanted;
   readonly interfaces: readonly Interface[];
@@ -132,6 +136,7 @@ function openstackRender(tree: Map<string, string | Uint8Array>, guest: Guest): 
       if (name === 'network_data.json')
         files[name] = JSON.stringify(networkDataOf(guest.interfaces));
       else if (name.endsWith('.json')) files[name] = '{}';
+      else if (name === 'password') files[name] = '';
       else metaData[name] = later[name];
     }
     files['meta_data.json'] = JSON.stringify(metaData);

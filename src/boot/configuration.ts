@@ -96,7 +96,7 @@ export const ConfigurationSchema = Type.Object(
           description: '`auto` uses KVM where a probe guest really runs, else emulation.',
         }),
         tb_size_mib: Type.Integer({
-          default: 32,
+          default: 64,
           minimum: 8,
           maximum: 1024,
           description:

@@ -42,7 +42,7 @@ async function networkPurge(layout: Layout): Promise<void> {
     stateDir: layout.agentDir,
     guestUid,
     resolvers: [],
-    metadata: () => new Map(),
+    metadata: () => null,
     server: () => null,
     clock: systemClock,
     log: silentLog,

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import type { ServerDiagnostics } from '../agent/api.ts';
+import type { AgentClient, ServerDiagnostics } from '../agent/api.ts';
 import type { Context } from '../kernel/context.ts';
 import { conflict, Failure } from '../kernel/errors.ts';
 import { endpointsOf } from '../kernel/http/endpoint.ts';
@@ -144,6 +144,21 @@ async function passwordChange(
   await serverChange(context, id, guard, () => ({ admin_pass: password }));
 }
 
+/** Null: the server is on no host yet, or that host has not been told of it. */
+async function atItsHost<T>(
+  { world }: Context<ComputeWorld>,
+  server: ServerRow,
+  ask: (agent: AgentClient) => Promise<T>,
+): Promise<T | null> {
+  if (server.host === null) return null;
+  try {
+    return await ask(hostOf(world, server.host).agent);
+  } catch (error) {
+    if (error instanceof Failure && error.kind === 'not_found') return null;
+    throw error;
+  }
+}
+
 export const serverGuestRoutes = [
   endpoint(
     {
@@ -214,9 +229,11 @@ export const serverGuestRoutes = [
       reply: { 200: Type.Object({ password: Type.String() }, strict) },
     },
     async (context, { params: { serverId = '' } }) => {
-      await serverFor(context, serverId, 'os_compute_api:os-server-password:show');
-      // Guests of this cloud cannot leave an encrypted password: there is never one.
-      return { status: 200, body: { password: '' } };
+      const server = await serverFor(context, serverId, 'os_compute_api:os-server-password:show');
+      const password = await atItsHost(context, server, (agent) =>
+        agent.serverPasswordRead(server.id),
+      );
+      return { status: 200, body: { password: password ?? '' } };
     },
   ),
   endpoint(
@@ -228,7 +245,8 @@ export const serverGuestRoutes = [
       reply: { 204: null },
     },
     async (context, { params: { serverId = '' } }) => {
-      await serverFor(context, serverId, 'os_compute_api:os-server-password:clear');
+      const server = await serverFor(context, serverId, 'os_compute_api:os-server-password:clear');
+      await atItsHost(context, server, (agent) => agent.serverPasswordClear(server.id));
       return { status: 204 };
     },
   ),

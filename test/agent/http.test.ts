@@ -68,6 +68,8 @@ test('every call reaches the agent and its answer comes back', async (t) => {
   assert.match(await client.serverConsole(wanted.id, 5), /is up/);
   assert.equal((await client.serverDiagnostics(wanted.id)).state, 'running');
   await client.serverPasswordSet(wanted.id, 'root', 'secret');
+  assert.equal(await client.serverPasswordRead(wanted.id), '');
+  await client.serverPasswordClear(wanted.id);
   await client.networkPut({ id: 'n/1' } as never, 'sha=1&2');
   assert.equal(sim.documents.get('network n/1')?.digest, 'sha=1&2');
   await client.networkDelete('n/1');

@@ -221,12 +221,22 @@ test('what is a matter of the guest: console, diagnostics, password, topology, a
     const answer = await act(house, id, { changePassword: { adminPass: 'x' } });
     assert.equal(answer.status, 409);
   });
+  await t.test('what the guest left for its owner is shown until it is cleared', async () => {
+    const leaver = await house.create({ name: 'sim-leaves-password' });
+    await house.until(leaver, active);
+    const path = `/servers/${leaver}/os-server-password`;
+    const ask = async (as: string) => (await house.call('GET', path, { as })).json;
+    assert.deepEqual(await ask('reader'), { password: 'encrypted' });
+    assert.equal((await house.call('DELETE', path, { as: 'reader' })).status, 403);
+    assert.equal((await house.call('DELETE', path)).status, 204);
+    assert.deepEqual(await ask('reader'), { password: '' });
+    assert.equal((await house.call('GET', path, { as: 'other' })).status, 404);
+    const other = await house.call('GET', `/servers/${id}/os-server-password`);
+    assert.deepEqual(other.json, { password: '' });
+  });
   await t.test('the rest is there, and empty', async () => {
     const topology = await house.call('GET', `/servers/${id}/topology`);
     assert.deepEqual(topology.json, { nodes: [], pagesize_kb: null });
-    const password = await house.call('GET', `/servers/${id}/os-server-password`);
-    assert.deepEqual(password.json, { password: '' });
-    assert.equal((await house.call('DELETE', `/servers/${id}/os-server-password`)).status, 204);
     const migrations = await house.call('GET', `/servers/${id}/migrations`, { as: 'admin' });
     assert.deepEqual(migrations.json, { migrations: [] });
   });

@@ -150,6 +150,15 @@ class HttpAgent implements AgentConnection {
     await this.#call('PUT', path, { body: { username, password }, deadlineMs: 30_000 });
   };
 
+  serverPasswordRead: AgentClient['serverPasswordRead'] = async (id) => {
+    const path = `${pathOf(agentPaths.servers, id)}/password`;
+    return (await this.#call<{ password: string }>('GET', path)).password;
+  };
+
+  serverPasswordClear: AgentClient['serverPasswordClear'] = async (id) => {
+    await this.#call('DELETE', `${pathOf(agentPaths.servers, id)}/password`);
+  };
+
   snapshotPut: AgentClient['snapshotPut'] = (id, wanted) =>
     this.#call<SnapshotActual>('PUT', pathOf(agentPaths.snapshots, id), { body: wanted });
 

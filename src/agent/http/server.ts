@@ -133,6 +133,10 @@ const routes: Readonly<Record<string, Route>> = {
     const { username, password } = await bodyRead<{ username: string; password: string }>(request);
     await agent.serverPasswordSet(id, username, password);
   },
+  'GET servers/:id/password': async ({ agent, id }) => ({
+    password: await agent.serverPasswordRead(id),
+  }),
+  'DELETE servers/:id/password': ({ agent, id }) => agent.serverPasswordClear(id),
 
   'GET snapshots/:id': async ({ agent, id }) =>
     foundOrThrow(await agent.snapshotGet(id), 'snapshot', id),

@@ -10,6 +10,7 @@ import type {
   ServerDiagnostics,
   ServerWanted,
 } from '../api.ts';
+import type { PasswordBox } from '../server/password-box.ts';
 
 export type DocumentKind = 'network' | 'router' | 'external';
 
@@ -24,11 +25,17 @@ export interface DocumentActual {
 
 export type NicCounters = ServerDiagnostics['nics'][number];
 
-/** Path (`/latest/meta-data/hostname`) to body; asked for the server that a port belongs to. */
-export type MetadataRender = (
+export interface MetadataGuest {
+  /** Path (`/latest/meta-data/hostname`) to body. */
+  readonly tree: ReadonlyMap<string, string | Uint8Array>;
+  readonly password: PasswordBox;
+}
+
+/** What the metadata service has for a server, which a port belongs to; null: nothing. */
+export type MetadataOf = (
   server: ServerWanted,
   networks: readonly NetworkWanted[],
-) => ReadonlyMap<string, string | Uint8Array>;
+) => MetadataGuest | null;
 
 export interface HostNetwork {
   /** Puts every stored document in force again; resolves when the data plane is as they say. */

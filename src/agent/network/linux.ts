@@ -10,7 +10,7 @@ import type { ExternalWanted, NetworkWanted, RouterWanted, ServerWanted } from '
 import { AgentFailure } from '../failure.ts';
 import { advertisersOpen, type Advertisers } from './advertise.ts';
 import { addressCanonical, linkLocalOf } from './addresses.ts';
-import type { DocumentActual, HostNetwork, MetadataRender } from './host-network.ts';
+import type { DocumentActual, HostNetwork, MetadataGuest, MetadataOf } from './host-network.ts';
 import { externalApply, externalRemove } from './external-network.ts';
 import { keeperOpen, type Keeper } from './keeper.ts';
 import { linkDelete, linksRead, namespaceDelete, namespaceList } from './kernel-state.ts';
@@ -30,7 +30,7 @@ export interface HostNetworkOptions {
   readonly guestUid: number;
   /** Answer what a tenant network does not know itself; empty: those of the host. */
   readonly resolvers: readonly string[];
-  readonly metadata: MetadataRender;
+  readonly metadata: MetadataOf;
   /** The document of a server on this host. */
   readonly server: (id: string) => ServerWanted | null;
   readonly clock: Clock;
@@ -198,7 +198,7 @@ function metadataFor(
   networks: Keeper<NetworkWanted>,
   networkId: string,
   source: string,
-): ReturnType<MetadataRender> | null {
+): MetadataGuest | null {
   const ports = guestPorts(networks.get(networkId)?.ports ?? []);
   const port = ports.find(
     ({ mac, fixedIps }) =>

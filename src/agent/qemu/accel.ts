@@ -16,10 +16,13 @@ export interface Accel {
   readonly gid: number;
 }
 
-export interface AccelProbe {
+export interface AccelTrial {
   readonly binary: string;
   readonly uid: number;
   readonly gid: number;
+}
+
+export interface AccelProbe extends AccelTrial {
   readonly bootId: string;
   /** Remembers the answer. */
   readonly path: string;
@@ -29,14 +32,24 @@ const probeLimitMs = 15_000;
 const sign = 'KVM works';
 
 export async function accelProbe(probe: AccelProbe): Promise<Accel> {
-  const known = await jsonRead<Accel & { bootId: string }>(probe.path).catch(() => null);
-  if (known !== null && known.bootId === probe.bootId) return known;
+  const known = await accelKnown(probe);
+  if (known !== null) return known;
   const accel = await accelTry(probe);
   await jsonWrite(probe.path, { ...accel, bootId: probe.bootId });
   return accel;
 }
 
-async function accelTry(probe: AccelProbe): Promise<Accel> {
+/** What was found since the machine booted; null: nothing yet. */
+export async function accelKnown({
+  path,
+  bootId,
+}: Pick<AccelProbe, 'path' | 'bootId'>): Promise<Accel | null> {
+  const known = await jsonRead<Accel & { bootId: string }>(path).catch(() => null);
+  return known?.bootId === bootId ? known : null;
+}
+
+/** Runs a guest, whatever is known. */
+export async function accelTry(probe: AccelTrial): Promise<Accel> {
   const without = (reason: string): Accel => ({ accel: 'tcg', reason, gid: probe.gid });
   const cpuInfo = await readFile('/proc/cpuinfo', 'utf8').catch(() => '');
   if (!/^flags\s*:.*\b(vmx|svm)\b/m.test(cpuInfo)) {
@@ -54,7 +67,7 @@ async function accelTry(probe: AccelProbe): Promise<Accel> {
 }
 
 /** Null: a guest ran. */
-async function guestProbe({ binary, uid, gid }: AccelProbe): Promise<string | null> {
+async function guestProbe({ binary, uid, gid }: AccelTrial): Promise<string | null> {
   const directory = await mkdtemp(join(tmpdir(), 'welkin-kvm-'));
   const disk = join(directory, 'boot.img');
   try {

@@ -32,6 +32,7 @@ export const serverPaths = (directory: string) => ({
   record: join(directory, 'actual.json'),
   memory: join(directory, 'memory'),
   configDrive: join(directory, 'config.iso'),
+  password: join(directory, 'password'),
   run: join(directory, 'run'),
   /** Not in `run`: the agent gives it away, and would give away what a guest put in its place. */
   outgoing: join(directory, 'outgoing.sock'),

@@ -237,6 +237,16 @@ class Sim implements SimAgent {
     }
   }
 
+  async serverPasswordRead(id: string): Promise<string> {
+    await this.#wire();
+    return this.#server(id).password;
+  }
+
+  async serverPasswordClear(id: string): Promise<void> {
+    await this.#wire();
+    this.#server(id).password = '';
+  }
+
   async snapshotPut(id: string, { serverId, diskId }: SnapshotWanted): Promise<SnapshotActual> {
     await this.#wire();
     const known = this.#snapshots.get(id);

@@ -30,6 +30,8 @@ type Word =
   /** The guest does not listen to the power button. */
   | 'sim-ignores-power'
   | 'sim-no-guest-agent'
+  /** The guest leaves a password at its metadata service as soon as it runs. */
+  | 'sim-leaves-password'
   | 'sim-snapshot-fails';
 
 export const isNamed = ({ guest }: ServerWanted, word: Word): boolean => guest.name.includes(word);

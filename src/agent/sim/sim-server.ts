@@ -25,6 +25,8 @@ export interface SimServerWorld {
 /** One server: the loop of the real agent around state that is a few fields. */
 export class SimServer {
   wanted: ServerWanted;
+  /** What the guest left at its metadata service. */
+  password = '';
   #process: ProcessState | null = null;
   #progress: ServerProgress = progressNone;
   #isMemorySaved = false;
@@ -195,6 +197,7 @@ export class SimServer {
 
   #misbehave(wanted: ServerWanted, step: ServerStep): void {
     if (step !== 'done') return;
+    if (isNamed(wanted, 'sim-leaves-password')) this.password ||= 'encrypted';
     if (isNamed(wanted, 'sim-crashes')) this.processEnd('crashed');
     if (isNamed(wanted, 'sim-shuts-down')) this.processEnd('guest-shutdown');
   }

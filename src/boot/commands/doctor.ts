@@ -1,5 +1,6 @@
 import { cloudWanted } from '../cloud-wanted.ts';
 import { cloudOptions, cloudOptionsHelp, exitCodes, isSet, type Command } from '../command.ts';
+import { accelFinding } from '../doctor/accel-finding.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { hostFindings } from '../doctor/host-findings.ts';
 import { networkFindings } from '../doctor/network-findings.ts';
@@ -14,7 +15,8 @@ ${cloudOptionsHelp}
   --json              print the findings as JSON
 
 Like up it first loads the kernel's network modules and opens /dev/net/tun to guests. Then it makes a small network in
-namespaces of its own and removes it again; running clouds are not touched.
+namespaces of its own and removes it again, and runs a guest under KVM where the processor has it; running clouds are
+not touched.
 The exit code is 0 when nothing failed.
 
 example:
@@ -24,7 +26,11 @@ example:
     rootCheck();
     const cloud = cloudWanted(input);
     await hostPrepare();
-    const findings = [...(await hostFindings(cloud)), ...(await networkFindings())];
+    const findings = [
+      ...(await hostFindings(cloud)),
+      await accelFinding(cloud),
+      ...(await networkFindings()),
+    ];
     if (isSet(input, 'json')) console.log(JSON.stringify(findings, null, 2));
     else console.log(findings.map(findingText).join('\n'));
     const isWell = findings.every(({ verdict }) => verdict !== 'failed');

@@ -12,7 +12,7 @@ const host = await hostNetworkOpen({
   stateDir,
   guestUid: 65_534,
   resolvers: [],
-  metadata: () => new Map(),
+  metadata: () => null,
   server: () => null,
   clock: systemClock,
   log: silentLog,

@@ -19,7 +19,8 @@ import type {
   SubnetWanted,
 } from '../../../src/agent/api.ts';
 import { CommandFailed, commandRun } from '../../../src/agent/command.ts';
-import type { HostNetwork, MetadataRender } from '../../../src/agent/network/host-network.ts';
+import { passwordBox } from '../../../src/agent/server/password-box.ts';
+import type { HostNetwork } from '../../../src/agent/network/host-network.ts';
 import { hostNetworkOpen } from '../../../src/agent/network/linux.ts';
 import { namesOf, type Names } from '../../../src/agent/network/names.ts';
 import { systemClock } from '../../../src/kernel/clock.ts';
@@ -74,11 +75,12 @@ export const newId = (): string => {
 };
 
 /** Path and the server's name: what a guest sees tells whose it is. */
-const metadataOfLab: MetadataRender = (server) =>
+const treeOfLab = (server: ServerWanted): ReadonlyMap<string, string> =>
   new Map([
     ['', 'latest'],
     ['/openstack/latest/meta_data.json', JSON.stringify({ name: server.guest.name })],
     ['/latest/meta-data/hostname', server.guest.hostname],
+    ['/openstack/latest/password', ''],
   ]);
 
 export async function labOpen(t: TestContext): Promise<Lab> {
@@ -93,7 +95,10 @@ export async function labOpen(t: TestContext): Promise<Lab> {
       stateDir,
       guestUid: 65_534,
       resolvers: [],
-      metadata: metadataOfLab,
+      metadata: (server) => ({
+        tree: treeOfLab(server),
+        password: passwordBox(join(stateDir, `password-${server.id}`)),
+      }),
       server: (id) => servers.get(id) ?? null,
       clock: systemClock,
       log: logOpen({ level: 'error', write: (line) => process.stderr.write(line), now: Date.now }),

@@ -82,6 +82,17 @@ test('two networks with the same addresses have leases, names and metadata of th
     assert.equal(await guest.run(...curl, `${base}/latest/meta-data/hostname/`), `${name} 200`);
     assert.equal(await guest.run(...curl, `${base}/`), 'latest 200');
     assert.equal(await guest.run(...curl, `${base}/nothing`), 'Not Found\n 404');
+    const box = `${base}/openstack/latest/password`;
+    const leave = (text: string) => guest.run(...curl, '-d', text, box);
+    assert.equal(await guest.run(...curl, box), ' 200');
+    assert.equal(await leave('x'.repeat(1021)), 'This is no password.\n 400');
+    assert.equal(await leave(`of ${name}`), ' 200');
+    assert.equal(await leave('another'), 'There is a password already.\n 409');
+    assert.equal(await guest.run(...curl, box), `of ${name} 200`);
+    assert.equal(
+      await guest.run(...curl, '-X', 'DELETE', box),
+      'GET and POST only are supported.\n 400',
+    );
     const answer = await guest.run('busybox', 'nslookup', `${name}.cloud.test`, '10.0.0.2');
     assert.match(answer, /Address: 10\.0\.0\.5/);
     const reverse = await guest.run('busybox', 'nslookup', '10.0.0.5', '10.0.0.2');

@@ -1,18 +1,22 @@
 /** The metadata service of all tenant networks: one HTTP server over the sockets of every namespace. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { isUtf8 } from 'node:buffer';
 import type { Socket } from 'node:net';
+import { isPasswordPath } from '../../metadata.ts';
+import type { PasswordBox } from '../../server/password-box.ts';
+import type { MetadataGuest } from '../host-network.ts';
 import { addressCanonical } from '../addresses.ts';
 
-/** Path to body for the guest at an address of a network; null when there is no such guest. */
-export type MetadataLookup = (
-  networkId: string,
-  source: string,
-) => ReadonlyMap<string, string | Uint8Array> | null;
+/** The guest at an address of a network; null when there is none. */
+export type MetadataLookup = (networkId: string, source: string) => MetadataGuest | null;
 
 export interface MetadataServer {
   accept(networkId: string, socket: Socket): void;
   close(): void;
 }
+
+/** As much as Nova keeps: enough for what a key of 4096 bits makes of a password. */
+const passwordBytesMax = 1020;
 
 /** No guest needs more, and none may use up the host's sockets. */
 const connectionsMax = 64;
@@ -29,7 +33,9 @@ export function metadataServerOpen(lookup: MetadataLookup): MetadataServer {
       connectionsCheckingInterval: 5_000,
     },
     (request, response) => {
-      answer(networkOf.get(request.socket) ?? '', request, response);
+      answer(networkOf.get(request.socket) ?? '', request, response).catch(() =>
+        response.headersSent ? response.destroy() : send(request, response, { status: 500 }),
+      );
     },
   );
   return {
@@ -52,23 +58,63 @@ export function metadataServerOpen(lookup: MetadataLookup): MetadataServer {
     },
   };
 
-  function answer(networkId: string, request: IncomingMessage, response: ServerResponse): void {
+  async function answer(
+    networkId: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    const source = sourceOf(request.socket);
+    const [url = ''] = (request.url ?? '').split('?', 1);
+    const path = pathCanonical(url);
+    const guest = lookup(networkId, source);
+    const body = guest?.tree.get(path);
+    if (guest !== null && body !== undefined && isPasswordPath(path))
+      return send(request, response, await passwordReply(guest.password, request));
     request.resume();
     if (request.method !== 'GET' && request.method !== 'HEAD')
-      return send(request, response, 405, '');
-    const source = sourceOf(request.socket);
-    const [path = ''] = (request.url ?? '').split('?', 1);
-    const body = lookup(networkId, source)?.get(pathCanonical(path));
-    if (body === undefined) send(request, response, 404, 'Not Found\n');
-    else send(request, response, 200, body);
+      return send(request, response, { status: 405 });
+    if (body === undefined) send(request, response, { status: 404, body: 'Not Found\n' });
+    else send(request, response, { status: 200, body });
   }
+}
+
+interface Reply {
+  readonly status: number;
+  readonly body?: string | Uint8Array;
+}
+
+async function passwordReply(box: PasswordBox, request: IncomingMessage): Promise<Reply> {
+  if (request.method === 'GET') {
+    request.resume();
+    return { status: 200, body: await box.read() };
+  }
+  if (request.method !== 'POST') {
+    request.resume();
+    return { status: 400, body: 'GET and POST only are supported.\n' };
+  }
+  const password = await passwordOf(request);
+  if (password === null) return { status: 400, body: 'This is no password.\n' };
+  return (await box.leave(password))
+    ? { status: 200 }
+    : { status: 409, body: 'There is a password already.\n' };
+}
+
+/** Null: too long, or no text. */
+async function passwordOf(request: IncomingMessage): Promise<string | null> {
+  const chunks: Buffer[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    sizeBytes += chunk.length;
+    if (sizeBytes <= passwordBytesMax) chunks.push(chunk);
+  }
+  const bytes = Buffer.concat(chunks);
+  return sizeBytes <= passwordBytesMax && isUtf8(bytes) ? bytes.toString('utf8') : null;
 }
 
 function send(
   request: IncomingMessage,
   response: ServerResponse,
-  status: number,
-  body: string | Uint8Array,
+  { status, body = '' }: Reply,
 ): void {
   const bytes = Buffer.from(body);
   const type = (request.url ?? '').endsWith('.json')
