@@ -21,14 +21,27 @@ export interface ApiClient {
 
 const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
-/** Logs in as the administrator of the cloud. */
-export async function apiClient(cloud: Pick<Cloud, 'stateDir' | 'apiUrl'>): Promise<ApiClient> {
-  const openrc = readFileSync(join(cloud.stateDir, 'openrc'), 'utf8');
-  const password = /OS_PASSWORD="([^"]+)"/.exec(openrc)?.[1];
+export interface Login {
+  readonly user: string;
+  readonly password: string;
+  readonly project: string;
+}
+
+function administrator(stateDir: string): Login {
+  const openrc = readFileSync(join(stateDir, 'openrc'), 'utf8');
+  const password = /OS_PASSWORD="([^"]+)"/.exec(openrc)?.[1] ?? '';
+  return { user: 'admin', password, project: 'admin' };
+}
+
+/** Logs in, as the administrator of the cloud unless somebody else is named. */
+export async function apiClient(
+  cloud: Pick<Cloud, 'stateDir' | 'apiUrl'>,
+  { user: name, password, project }: Login = administrator(cloud.stateDir),
+): Promise<ApiClient> {
   const domain = { name: 'Default' };
   const auth = {
-    identity: { methods: ['password'], password: { user: { name: 'admin', domain, password } } },
-    scope: { project: { name: 'admin', domain } },
+    identity: { methods: ['password'], password: { user: { name, domain, password } } },
+    scope: { project: { name: project, domain } },
   };
   let token = '';
   const send = async (method: string, path: string, body?: unknown): Promise<ApiAnswer | null> => {

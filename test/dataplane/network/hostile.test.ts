@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import type { NetworkWanted, PortWanted } from '../../../src/agent/api.ts';
-import { linkLocalOf } from '../../../src/agent/network/addresses.ts';
-import * as raw from './frames.ts';
+import * as raw from '../../support/frames.ts';
+import {
+  fencePattern,
+  honestFrame,
+  hostileFrames,
+  isMarked,
+} from '../../support/hostile-frames.ts';
 import {
   groupOf,
   labOpen,
@@ -16,8 +21,6 @@ import {
 } from './lab.ts';
 
 const everything = groupOf([ruleOf(), ruleOf({ version: 6 })]);
-const marker = Buffer.from('HOSTILE!');
-const fence = Buffer.from('HONEST!!');
 
 interface Scene {
   readonly lab: Lab;
@@ -62,122 +65,26 @@ async function seen(scene: Scene, frames: readonly Buffer[]): Promise<string> {
   for (const capture of captures) await capture.wrote(/listening on/);
   await hostile.run(...raw.sender, ...frames.map((frame) => frame.toString('hex')));
   // Frames of one sender keep their order: when this one is there, the others would be.
-  const honest = raw.frame(
-    { from: hostile.port.mac, to: victim.port.mac },
-    0x0800,
-    raw.ip4({ from: '10.0.0.6', to: '10.0.0.5' }, 17, raw.udp(4000, 4000, fence)),
+  const honest = honestFrame(
+    { mac: hostile.port.mac, ip4: '10.0.0.6' },
+    { mac: victim.port.mac, ip4: '10.0.0.5' },
   );
   await hostile.run(...raw.sender, honest.toString('hex'));
   const [ofVictim] = captures;
-  await ofVictim?.wrote(/484f 4e45 5354 2121/);
+  await ofVictim?.wrote(fencePattern);
   const outputs = await Promise.all(captures.map((capture) => capture.stop()));
   return outputs.join('\n');
 }
 
-const isMarked = (capture: string): boolean =>
-  capture
-    .replaceAll(/\n\s*0x[0-9a-f]+:\s*/g, '')
-    .replaceAll(/\s/g, '')
-    .includes(marker.toString('hex'));
-
-function hostileFrames({ hostile, victim }: Scene): Record<string, Buffer> {
-  const me = hostile.port.mac;
-  const foreign = '02:00:00:00:00:99';
-  const toVictim = { from: me, to: victim.port.mac };
-  const toAll = { from: me, to: raw.everybody };
-  const honest4 = { from: '10.0.0.6', to: '10.0.0.5' };
-  const mine6 = linkLocalOf(me);
-  const datagram = raw.udp(4000, 4000, marker);
-  const padded = (bytes: Buffer): Buffer => Buffer.concat([bytes, marker]);
-  const claim = (ip: string, mac = me): Buffer =>
-    padded(raw.frame(toAll, 0x0806, raw.arp(2, { mac, ip }, { mac: raw.everybody, ip })));
-  const multicast6 = (packet: Buffer): Buffer =>
-    raw.frame({ from: me, to: '33:33:00:00:00:01' }, 0x86dd, packet);
-  const six = (from: string): Buffer =>
-    raw.frame(toVictim, 0x86dd, raw.udp6({ from, to: 'fd00:1::5' }, 4000, 4000, marker));
-  return {
-    'foreign MAC': raw.frame(
-      { ...toVictim, from: foreign },
-      0x0800,
-      raw.ip4(honest4, 17, datagram),
-    ),
-    "victim's MAC": raw.frame(
-      { from: victim.port.mac, to: raw.everybody },
-      0x0800,
-      raw.ip4(honest4, 17, datagram),
-    ),
-    'foreign address': raw.frame(
-      toVictim,
-      0x0800,
-      raw.ip4({ ...honest4, from: '10.0.0.99' }, 17, datagram),
-    ),
-    "gateway's address": raw.frame(
-      toVictim,
-      0x0800,
-      raw.ip4({ ...honest4, from: '10.0.0.1' }, 17, datagram),
-    ),
-    'no address': raw.frame(
-      toVictim,
-      0x0800,
-      raw.ip4({ ...honest4, from: '0.0.0.0' }, 17, datagram),
-    ),
-    "metadata service's address": raw.frame(
-      toVictim,
-      0x0800,
-      raw.ip4({ ...honest4, from: '169.254.169.254' }, 17, datagram),
-    ),
-    'ARP for the gateway': claim('10.0.0.1'),
-    'ARP for the victim': claim('10.0.0.5'),
-    'ARP for the DHCP server': claim('10.0.0.2'),
-    'ARP for the metadata service': claim('169.254.169.254'),
-    "ARP with the victim's MAC inside": claim('10.0.0.6', victim.port.mac),
-    'DHCP offer': raw.frame(
-      toAll,
-      0x0800,
-      raw.ip4({ from: '10.0.0.6', to: '255.255.255.255' }, 17, raw.udp(67, 68, marker)),
-    ),
-    'DHCPv6 reply': raw.frame(
-      toVictim,
-      0x86dd,
-      raw.udp6({ from: mine6, to: linkLocalOf(victim.port.mac) }, 547, 546, marker),
-    ),
-    'router advertisement': multicast6(raw.routerAdvert(mine6, marker)),
-    'neighbour advertisement for the gateway': multicast6(
-      raw.neighborAdvert(mine6, { ip: 'fd00:1::1', mac: me }, marker),
-    ),
-    'neighbour advertisement for the victim': multicast6(
-      raw.neighborAdvert('fd00:1::6', { ip: 'fd00:1::5', mac: me }, marker),
-    ),
-    'ICMPv6 redirect': raw.frame(
-      toVictim,
-      0x86dd,
-      raw.icmp6({ from: mine6, to: 'fd00:1::5' }, 137, Buffer.concat([Buffer.alloc(36), marker])),
-    ),
-    'foreign IPv6 address': six('fd00:1::99'),
-    'foreign link-local address': six('fe80::99'),
-    'no IPv6 address': six('::'),
-    'VLAN tag': raw.frame(
-      toVictim,
-      0x8100,
-      Buffer.concat([Buffer.from([0, 5, 8, 0]), raw.ip4(honest4, 17, datagram)]),
-    ),
-    'two VLAN tags': raw.frame(
-      toVictim,
-      0x88a8,
-      Buffer.concat([Buffer.from([0, 5, 0x81, 0, 0, 5, 8, 0]), raw.ip4(honest4, 17, datagram)]),
-    ),
-    'other protocol': raw.frame(toVictim, 0x88b5, Buffer.concat([Buffer.alloc(40), marker])),
-    'spanning tree': raw.frame(
-      { from: me, to: '01:80:c2:00:00:00' },
-      0x0027,
-      Buffer.concat([Buffer.from([0x42, 0x42, 3]), Buffer.alloc(36), marker]),
-    ),
-  };
-}
+const framesOf = ({ hostile, victim }: Scene): Record<string, Buffer> =>
+  hostileFrames(
+    { mac: hostile.port.mac, ip4: '10.0.0.6', ip6: 'fd00:1::6' },
+    { mac: victim.port.mac, ip4: '10.0.0.5', ip6: 'fd00:1::5' },
+  );
 
 test('nothing a hostile guest makes up reaches another guest, in its network or any other', async (t) => {
   const scene = await sceneOpen(t);
-  const frames = hostileFrames(scene);
+  const frames = framesOf(scene);
   const capture = await seen(scene, Object.values(frames));
   if (isMarked(capture)) {
     const passed: string[] = [];
@@ -191,7 +98,7 @@ test('nothing a hostile guest makes up reaches another guest, in its network or 
 
 test('the capture would show them: a port without port security may send what it likes', async (t) => {
   const scene = await sceneOpen(t, { portSecurity: false });
-  const frames = hostileFrames(scene);
+  const frames = framesOf(scene);
   assert.equal(isMarked(await seen(scene, [frames['foreign MAC'] ?? Buffer.alloc(0)])), true);
   assert.equal(
     isMarked(await seen(scene, [frames['router advertisement'] ?? Buffer.alloc(0)])),

@@ -1,5 +1,5 @@
 /** Ethernet frames as a hostile guest would make them. */
-import { addressNumber } from '../../../src/agent/network/addresses.ts';
+import { addressNumber } from '../../src/agent/network/addresses.ts';
 
 export const macBytes = (mac: string): Buffer => Buffer.from(mac.replaceAll(':', ''), 'hex');
 const number = (bytes: 1 | 2 | 4, value: number): Buffer => {
