@@ -1,0 +1,47 @@
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { bufferFree } from '../../kernel/buffer-free.ts';
+import { causesOf } from '../../kernel/errors.ts';
+import type { Log } from '../../kernel/log.ts';
+
+/** Above every high-water mark: of so large a chunk nothing is under way once its stream has drained. */
+const freedBytes = 256 << 10;
+/** A client that takes nothing for so long has left. */
+const stallMs = 60_000;
+
+/** See `FrontContext.send`. */
+export async function bodySend(
+  response: ServerResponse,
+  chunks: AsyncIterable<Uint8Array>,
+  log: Log,
+): Promise<void> {
+  response.setTimeout(stallMs, () => response.destroy());
+  try {
+    for await (const chunk of chunks) {
+      if (response.destroyed) return;
+      if (response.write(chunk)) continue;
+      const isDrained = await drained(response);
+      if (!isDrained) return;
+      if (chunk.length >= freedBytes) bufferFree(chunk);
+    }
+    response.end();
+  } catch (error) {
+    // The status was sent; only a broken connection says that this is not all.
+    log.error('an answer could not be sent whole', { causes: causesOf(error) });
+    response.destroy();
+  }
+}
+
+/** False: the client left first. */
+async function drained(response: ServerResponse): Promise<boolean> {
+  const done = new AbortController();
+  const { signal } = done;
+  try {
+    return await Promise.race([
+      once(response, 'drain', { signal }).then(() => true),
+      once(response, 'close', { signal }).then(() => false),
+    ]);
+  } finally {
+    done.abort();
+  }
+}

@@ -1,0 +1,122 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { Duplex } from 'node:stream';
+import { causesOf } from '../../kernel/errors.ts';
+import type { Front, FrontContext } from '../front.ts';
+import type { ObjectWorld } from '../object.world.ts';
+import { bodyRead, bodyReadWhole } from './body-read.ts';
+import { bodySend } from './body-send.ts';
+
+export interface ObjectServerOptions {
+  readonly world: ObjectWorld;
+  readonly swift: Front;
+  readonly s3: Front;
+  readonly tls: { readonly cert: string; readonly key: string } | null;
+}
+
+/** Bytes of a refused body that are still taken, so that the client reads the refusal instead of a broken connection. */
+const lingerBytes = 1 << 20;
+
+const limits = {
+  // Swift allows 90 metadata headers of 128 + 256 bytes and as many others.
+  maxHeaderSize: 64 << 10,
+  headersTimeout: 20_000,
+  keepAliveTimeout: 75_000,
+  connectionsCheckingInterval: 5_000,
+  // A large body may take hours; one that stalls is ended by its reader.
+  requestTimeout: 0,
+};
+
+/** The listener of the object store: both APIs behind one port. */
+export function objectServer({ world, swift, s3, tls }: ObjectServerOptions): Server {
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
+    void answer({ world, swift, s3, tls }, request, response);
+  };
+  const server =
+    tls === null
+      ? createServer(limits, listener)
+      : (createTlsServer({ ...limits, ...tls }, listener) as unknown as Server);
+  // The reader of the body asks for it: a refusal comes before gigabytes are sent in vain.
+  server.on('checkContinue', listener);
+  server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
+    response.writeHead(417, { 'Content-Length': 0, Connection: 'close' }).end();
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+    const status = clientErrors[error.code ?? ''] ?? '400 Bad Request';
+    if (socket.writable && error.code !== 'ECONNRESET') {
+      socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    } else {
+      socket.destroy();
+    }
+  });
+  return server;
+}
+
+const clientErrors: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};
+
+async function answer(
+  options: ObjectServerOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { world, swift, s3, tls } = options;
+  const requestId = `tx${world.ids.hex()}`;
+  const log = world.log.with({ requestId });
+  const startedMs = world.clock.now();
+  response.setHeader('X-Trans-Id', requestId);
+  response.setHeader('X-Openstack-Request-Id', requestId);
+  const context: FrontContext = {
+    world,
+    log,
+    requestId,
+    scheme: tls === null ? schemeOf(request) : 'https',
+    remoteAddress: request.socket.remoteAddress ?? '',
+    body: () => bodyRead(request, response),
+    bodyWhole: (limitBytes) => bodyReadWhole(request, response, limitBytes),
+    send: (chunks) => bodySend(response, chunks, log),
+  };
+  const front = isSwift(request, world) ? swift : s3;
+  response.once('finish', () => rest(request));
+  try {
+    await front(request, response, context);
+  } catch (error) {
+    log.error('a request failed by a fault of ours', { causes: causesOf(error) });
+    if (response.headersSent) response.destroy();
+    else response.writeHead(500, { 'Content-Length': 0 }).end();
+  }
+  log.info('request', {
+    method: request.method,
+    path: request.url?.split('?', 1)[0],
+    status: response.statusCode,
+    ms: world.clock.now() - startedMs,
+  });
+}
+
+const schemeOf = ({ headers }: IncomingMessage): string =>
+  headers['x-forwarded-proto'] === 'https' ? 'https' : 'http';
+
+/** Paths of the Swift API. Buckets of these names are reached by virtual hosts only. */
+const swiftPath =
+  /^(?:https?:\/\/[^/]*)?\/(?:v1|v1\.0|auth|info|healthcheck|crossdomain\.xml|endpoints)(?:[/?]|$)/;
+
+function isSwift({ url = '/', headers }: IncomingMessage, { settings }: ObjectWorld): boolean {
+  const host = (headers.host ?? '').replace(/:\d+$/, '').toLowerCase();
+  const isBelow = (domain: string): boolean => host.endsWith(`.${domain}`);
+  if (settings.s3Domains.some(isBelow)) return false;
+  return settings.swiftDomains.some(isBelow) || swiftPath.test(url);
+}
+
+/** What is left of a body nobody wants: little is taken, of more the connection is cut. */
+function rest(request: IncomingMessage): void {
+  if (request.complete || request.destroyed) return;
+  let takenBytes = 0;
+  request.on('data', (chunk: Buffer) => {
+    takenBytes += chunk.length;
+    if (takenBytes > lingerBytes) request.destroy();
+  });
+  request.setTimeout(5_000, () => request.destroy());
+  request.resume();
+}

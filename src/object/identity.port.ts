@@ -1,0 +1,15 @@
+import type { Actor } from '../kernel/policy.ts';
+
+/** What the object store asks of whoever knows users: the cloud's identity service, or a list on the command line. */
+export interface ObjectIdentity {
+  /** Who a token speaks for; null when it is worth nothing. */
+  tokenActor(token: string): Promise<Actor | null>;
+  /** The secret of an access key and who it acts for; null when there is no such key. */
+  accessKeyFind(accessKey: string): Promise<AccessKey | null>;
+}
+
+export interface AccessKey {
+  readonly secret: string;
+  /** Scoped to the key's project. */
+  readonly actor: Actor;
+}

@@ -1,0 +1,181 @@
+import { sql } from 'kysely';
+import type { Tx } from '../../kernel/db.ts';
+import type { ObjectRow, ShardTables } from '../object.tables.ts';
+
+type ShardTx = Tx<ShardTables>;
+
+export async function currentGet(
+  tx: ShardTx,
+  containerId: number,
+  name: string,
+): Promise<ObjectRow | null> {
+  const row = await tx
+    .selectFrom('object')
+    .selectAll()
+    .where('container_id', '=', containerId)
+    .where('name', '=', name)
+    .executeTakeFirst();
+  return row ?? null;
+}
+
+/** The newest of the versions that are not current: the latest of all when there is no current one. */
+export async function newestVersion(
+  tx: ShardTx,
+  containerId: number,
+  name: string,
+): Promise<ObjectRow | null> {
+  const row = await tx
+    .selectFrom('version')
+    .selectAll()
+    .where('container_id', '=', containerId)
+    .where('name', '=', name)
+    .orderBy('seq', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row ?? null;
+}
+
+/** Which version: `null` for the one without a number, else its number. */
+export interface VersionKey {
+  readonly containerId: number;
+  readonly name: string;
+  readonly seq: number | null;
+}
+
+export async function versionGet(
+  tx: ShardTx,
+  table: 'object' | 'version',
+  { containerId, name, seq }: VersionKey,
+): Promise<ObjectRow | null> {
+  const query = tx
+    .selectFrom(table)
+    .selectAll()
+    .where('container_id', '=', containerId)
+    .where('name', '=', name);
+  const row = await (
+    seq === null
+      ? query.where('versioned', '=', 0)
+      : query.where('seq', '=', seq).where('versioned', '=', 1)
+  ).executeTakeFirst();
+  return row ?? null;
+}
+
+/** A version wherever it is now. */
+export async function versionBySeq(
+  tx: ShardTx,
+  { containerId, name, seq }: { containerId: number; name: string; seq: number },
+): Promise<ObjectRow | null> {
+  for (const table of ['object', 'version'] as const) {
+    const row = await tx
+      .selectFrom(table)
+      .selectAll()
+      .where('container_id', '=', containerId)
+      .where('name', '=', name)
+      .where('seq', '=', seq)
+      .executeTakeFirst();
+    if (row !== undefined) return row;
+  }
+  return null;
+}
+
+/** Takes the place of the current one, which the caller has moved or released. */
+export async function currentPut(tx: ShardTx, row: ObjectRow): Promise<void> {
+  const { container_id: _container, name: _name, ...rest } = row;
+  await tx
+    .insertInto('object')
+    .values(row)
+    .onConflict((conflict) => conflict.columns(['container_id', 'name']).doUpdateSet(rest))
+    .execute();
+}
+
+export async function currentRemove(tx: ShardTx, containerId: number, name: string): Promise<void> {
+  await tx
+    .deleteFrom('object')
+    .where('container_id', '=', containerId)
+    .where('name', '=', name)
+    .execute();
+}
+
+export async function versionInsert(tx: ShardTx, row: ObjectRow): Promise<void> {
+  await tx.insertInto('version').values(row).execute();
+}
+
+export async function versionRemove(tx: ShardTx, row: ObjectRow): Promise<void> {
+  await tx
+    .deleteFrom('version')
+    .where('container_id', '=', row.container_id)
+    .where('name', '=', row.name)
+    .where('seq', '=', row.seq)
+    .execute();
+}
+
+export async function factsWrite(
+  tx: ShardTx,
+  table: 'object' | 'version',
+  row: ObjectRow,
+): Promise<void> {
+  const { facts, content_type, modified_us, expires_ms, etag } = row;
+  await tx
+    .updateTable(table)
+    .set({ facts, content_type, modified_us, expires_ms, etag })
+    .where('container_id', '=', row.container_id)
+    .where('name', '=', row.name)
+    .where('seq', '=', row.seq)
+    .execute();
+}
+
+export interface NameRange {
+  readonly containerId: number;
+  /** From this name on; null: from the first. */
+  readonly from: string | null;
+  readonly isFromIncluded: boolean;
+  /** Up to this name; null: to the last. */
+  readonly to: string | null;
+  readonly isToIncluded: boolean;
+}
+
+/** Current objects in the order of their names, or backwards. */
+export async function currentPage(
+  tx: ShardTx,
+  { containerId, from, isFromIncluded, to, isToIncluded }: NameRange,
+  { isReverse, limit }: { readonly isReverse: boolean; readonly limit: number },
+): Promise<Omit<ObjectRow, 'body'>[]> {
+  let query = tx
+    .selectFrom('object')
+    .select(['container_id', 'name', 'seq', 'versioned', 'marker', 'size', 'etag', 'content_type'])
+    .select(['modified_us', 'expires_ms', 'pieces', 'facts'])
+    .where('container_id', '=', containerId);
+  if (from !== null) query = query.where('name', isFromIncluded ? '>=' : '>', from);
+  if (to !== null) query = query.where('name', isToIncluded ? '<=' : '<', to);
+  return await query
+    .orderBy('name', isReverse ? 'desc' : 'asc')
+    .limit(limit)
+    .execute();
+}
+
+export interface VersionPlace {
+  readonly name: string;
+  /** Null: before every version of the name. */
+  readonly seq: number | null;
+}
+
+/** Every version of every name, newest first within a name, strictly behind `after`. */
+export async function versionPage(
+  tx: ShardTx,
+  containerId: number,
+  after: VersionPlace | null,
+  { to, limit }: { readonly to: string | null; readonly limit: number },
+): Promise<(Omit<ObjectRow, 'body'> & { current: number })[]> {
+  const columns = sql.raw(
+    'container_id, name, seq, versioned, marker, size, etag, content_type, modified_us, expires_ms, pieces, facts',
+  );
+  const bounds = sql`container_id = ${containerId}
+    ${after === null ? sql`` : after.seq === null ? sql`and name >= ${after.name}` : sql`and name >= ${after.name} and (name > ${after.name} or seq < ${after.seq})`}
+    ${to === null ? sql`` : sql`and name < ${to}`}`;
+  const { rows } = await sql<Omit<ObjectRow, 'body'> & { current: number }>`
+    select * from (select ${columns}, 1 as current from object where ${bounds} order by name limit ${limit}) as a
+    union all
+    select * from (select ${columns}, 0 as current from version where ${bounds} order by name, seq desc limit ${limit}) as b
+    order by name, seq desc limit ${limit}`.execute(tx);
+  return rows;
+}

@@ -1,0 +1,96 @@
+import type { Container, Documents } from '../container.model.ts';
+import { flag } from '../../kernel/db.ts';
+import { versionIdOf, type ObjectFacts, type StoredObject } from '../object.model.ts';
+import type { ObjectRow, ShardTables } from '../object.tables.ts';
+
+export type ContainerRow = ShardTables['container'] &
+  Pick<ShardTables['container_count'], 'objects' | 'bytes' | 'versions' | 'version_bytes'>;
+
+export function containerOf(row: ContainerRow): Container {
+  return {
+    id: row.id,
+    account: row.account,
+    name: row.name,
+    createdUs: row.created_us,
+    modifiedUs: row.modified_us,
+    versioning: row.versioning,
+    documents: JSON.parse(row.documents) as Documents,
+    counts: {
+      objects: row.objects,
+      bytes: row.bytes,
+      versions: row.versions,
+      versionBytes: row.version_bytes,
+    },
+  };
+}
+
+/** What a row of a listing needs; the facts are parsed when they are looked at. */
+export function objectOf(row: Omit<ObjectRow, 'body'>): StoredObject {
+  let facts: ObjectFacts | null = null;
+  return {
+    containerId: row.container_id,
+    name: row.name,
+    seq: row.seq,
+    versionId: versionIdOf(row.seq, row.versioned === 1),
+    isMarker: row.marker === 1,
+    sizeBytes: row.size,
+    etag: row.etag,
+    contentType: row.content_type,
+    modifiedUs: row.modified_us,
+    expiresAtMs: row.expires_ms,
+    partCount: row.pieces,
+    get facts() {
+      return (facts ??= JSON.parse(row.facts) as ObjectFacts);
+    },
+  };
+}
+
+export interface RowParts {
+  readonly containerId: number;
+  readonly name: string;
+  readonly seq: number;
+  readonly isVersioned: boolean;
+  readonly sizeBytes: number;
+  readonly etag: string;
+  readonly contentType: string;
+  readonly expiresAtMs: number | null;
+  readonly body: string | null;
+  readonly partCount: number;
+  readonly facts: ObjectFacts;
+}
+
+export const objectRowOf = (parts: RowParts): ObjectRow => ({
+  container_id: parts.containerId,
+  name: parts.name,
+  seq: parts.seq,
+  versioned: flag(parts.isVersioned),
+  marker: 0,
+  size: parts.sizeBytes,
+  etag: parts.etag,
+  content_type: parts.contentType,
+  modified_us: parts.seq,
+  expires_ms: parts.expiresAtMs,
+  body: parts.body,
+  pieces: parts.partCount,
+  facts: JSON.stringify(parts.facts),
+});
+
+export const markerRowOf = (
+  containerId: number,
+  name: string,
+  { seq, isVersioned }: { readonly seq: number; readonly isVersioned: boolean },
+): ObjectRow => ({
+  container_id: containerId,
+  name,
+  seq,
+  versioned: flag(isVersioned),
+  marker: 1,
+  size: 0,
+  etag: '',
+  content_type: '',
+  modified_us: seq,
+  expires_ms: null,
+  body: null,
+  pieces: 0,
+  facts: '{"headers":{},"meta":{}}',
+});

@@ -1,0 +1,88 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sqliteOpen } from '../../src/engines/sqlite/engine.ts';
+import type { Engine } from '../../src/kernel/db.ts';
+import { randomIds } from '../../src/kernel/ids.ts';
+import { silentLog } from '../../src/kernel/log.ts';
+import { DiskBlobs } from '../../src/object/blob/disk-blobs.ts';
+import type { Container } from '../../src/object/container.model.ts';
+import { containerCreate } from '../../src/object/container.ts';
+import { objectPut, type ObjectPut } from '../../src/object/object-put.ts';
+import { noFacts, type StoredObject } from '../../src/object/object.model.ts';
+import {
+  objectSettingsDefault,
+  objectWorldOpen,
+  type ObjectSettings,
+  type ObjectWorld,
+} from '../../src/object/object.world.ts';
+
+export interface TestStore extends AsyncDisposable {
+  readonly world: ObjectWorld;
+  readonly folder: string;
+  /** Moves the clock. */
+  pass(ms: number): void;
+}
+
+export interface StoreOptions {
+  readonly settings?: Partial<ObjectSettings>;
+  readonly shardCount?: number;
+  readonly identity?: ObjectWorld['identity'];
+}
+
+/** A store in a folder of its own, with a clock that only moves when told. */
+export async function storeOpen(options: StoreOptions = {}): Promise<TestStore> {
+  const folder = mkdtempSync(join(tmpdir(), 'welkin-object-'));
+  let nowMs = 1_790_000_000_000;
+  const clock = { now: () => nowMs, sleep: async () => {} };
+  const engines: Engine[] = [];
+  const engine = (name: string): Engine => {
+    const opened = sqliteOpen(join(folder, `${name}.db`));
+    engines.push(opened);
+    return opened;
+  };
+  const world = await objectWorldOpen({
+    root: engine('root'),
+    shards: Array.from({ length: options.shardCount ?? 2 }, (_, n) => engine(`shard-${n}`)),
+    blobs: new DiskBlobs(join(folder, 'blobs'), randomIds),
+    identity: options.identity ?? { tokenActor: async () => null, accessKeyFind: async () => null },
+    clock,
+    ids: randomIds,
+    log: silentLog,
+    settings: { ...objectSettingsDefault, secret: Buffer.alloc(32, 7), ...options.settings },
+  });
+  return {
+    world,
+    folder,
+    pass: (ms) => void (nowMs += ms),
+    async [Symbol.asyncDispose]() {
+      for (const each of engines) await each.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+export async function containerMake(
+  world: ObjectWorld,
+  name: string,
+  versioning: Container['versioning'] = 'off',
+): Promise<Container> {
+  const made = await containerCreate(world, { account: 'AUTH_a', name, documents: {}, versioning });
+  return made.container;
+}
+
+export const put = (
+  world: ObjectWorld,
+  container: Container,
+  name: string,
+  body: string | Buffer,
+  more: Partial<ObjectPut> = {},
+): Promise<StoredObject> =>
+  objectPut(world, container, {
+    name,
+    body: Buffer.from(body),
+    sizeBytes: null,
+    contentType: 'text/plain',
+    facts: noFacts,
+    ...more,
+  });
