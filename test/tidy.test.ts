@@ -11,7 +11,7 @@ const domain = /^src\/(identity|image|compute|network|volume|object|placement)\/
 const banned: readonly { pattern: RegExp; where: RegExp; use: string }[] = [
   { pattern: /\bDate\.now\(|new Date\(\)/, where: domain, use: 'clock.now()' },
   { pattern: /\bMath\.random\(|randomUUID(v7)?\(/, where: domain, use: 'ids' },
-  { pattern: /\bset(Timeout|Interval)\(/, where: domain, use: 'clock.sleep()' },
+  { pattern: /(?<![.\w])set(Timeout|Interval)\(/, where: domain, use: 'clock.sleep()' },
   { pattern: /node:child_process/, where: domain, use: 'the agent' },
   { pattern: /node:sqlite|from 'pg'/, where: /^src\/(?!engines\/)/, use: 'src/engines' },
   { pattern: /export default/, where: /./, use: 'a named export' },
