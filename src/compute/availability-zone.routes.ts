@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { isoNaive } from '../kernel/clock.ts';
 import type { Context } from '../kernel/context.ts';
 import { endpointsOf } from '../kernel/http/endpoint.ts';
 import type { ComputeWorld } from './compute.world.ts';
@@ -31,7 +32,7 @@ async function zonesOf(context: Context<ComputeWorld>, showsHosts: boolean) {
       const state = {
         active: host.enabled === 1,
         available: hostIsUp(context, host),
-        updated_at: `${new Date(host.seen_at).toISOString().slice(0, 23)}000`,
+        updated_at: isoNaive(host.seen_at),
       };
       return [host.name, { 'nova-compute': state }] as const;
     });

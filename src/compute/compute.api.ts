@@ -1,6 +1,7 @@
 import type { Api } from '../kernel/http/api.ts';
 import type { FailureKind } from '../kernel/errors.ts';
 import type { ComputeWorld } from './compute.world.ts';
+import { aggregateRoutes } from './aggregate.routes.ts';
 import { availabilityZoneRoutes } from './availability-zone.routes.ts';
 import { discoveryRoutes, versionMax, versionMin } from './discovery.routes.ts';
 import { flavorRoutes } from './flavor.routes.ts';
@@ -39,6 +40,7 @@ export const computeApi = (world: ComputeWorld): Api<ComputeWorld> => ({
     ...flavorRoutes,
     ...keypairRoutes,
     ...quotaRoutes,
+    ...aggregateRoutes,
     ...availabilityZoneRoutes,
     ...hypervisorRoutes,
     ...securityGroupProxyRoutes,

@@ -2,6 +2,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Ids } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Reconciler } from '../kernel/reconciler.ts';
+import { hostZonesCopy } from './aggregate.ts';
 import type { ComputeWorld } from './compute.world.ts';
 import { hostFind, hostInsert, hostReport } from './host.store.ts';
 
@@ -26,7 +27,9 @@ export const hostSync = (
         await hostReport(tx, name, facts, clock.now());
       });
     });
-    for (const result of await Promise.allSettled(reports)) {
+    const results = await Promise.allSettled(reports);
+    await hostZonesCopy(world);
+    for (const result of results) {
       if (result.status === 'rejected') {
         log.warning('a host does not say what it is', { error: String(result.reason) });
       }

@@ -36,4 +36,28 @@ export const hostPolicy: PolicyDefaults = {
     check: admin,
     description: 'List the servers of hypervisors',
   },
+  'os_compute_api:os-aggregates:index': { check: admin, description: 'List host aggregates' },
+  'os_compute_api:os-aggregates:show': { check: admin, description: 'See a host aggregate' },
+  'os_compute_api:os-aggregates:create': { check: admin, description: 'Make a host aggregate' },
+  'os_compute_api:os-aggregates:update': {
+    check: admin,
+    description: 'Change name and zone of a host aggregate',
+  },
+  'os_compute_api:os-aggregates:delete': { check: admin, description: 'Delete a host aggregate' },
+  'os_compute_api:os-aggregates:add_host': {
+    check: admin,
+    description: 'Put a host into an aggregate',
+  },
+  'os_compute_api:os-aggregates:remove_host': {
+    check: admin,
+    description: 'Take a host out of an aggregate',
+  },
+  'os_compute_api:os-aggregates:set_metadata': {
+    check: admin,
+    description: 'Change the metadata of a host aggregate',
+  },
+  'compute:aggregates:images': {
+    check: admin,
+    description: 'Bring images to the hosts of an aggregate',
+  },
 };

@@ -109,6 +109,14 @@ export async function hostChange(
     .execute();
 }
 
+export async function hostZoneSet(tx: CellTx, name: string, zone: string | null): Promise<void> {
+  await tx
+    .updateTable('host')
+    .set((e) => ({ availability_zone: zone, generation: e('generation', '+', 1) }))
+    .where('name', '=', name)
+    .execute();
+}
+
 /** Names and ids of the servers on hosts, and how many of them run. */
 export async function hostServers(
   tx: CellTx,

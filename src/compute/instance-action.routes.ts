@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Type } from 'typebox';
+import { isoNaive } from '../kernel/clock.ts';
 import type { Context } from '../kernel/context.ts';
 import { invalid, notFound } from '../kernel/errors.ts';
 import { endpointsOf } from '../kernel/http/endpoint.ts';
@@ -41,18 +42,15 @@ const Event = Type.Object(
   strict,
 );
 
-/** Nova's form for these: microseconds, no zone. */
-const time = (ms: number): string => `${new Date(ms).toISOString().slice(0, 23)}000`;
-
 const actionView = (context: Context<ComputeWorld>, row: InstanceActionTable) => ({
   action: row.action,
   instance_uuid: row.server_id,
   request_id: row.request_id,
   user_id: row.user_id,
   project_id: row.project_id,
-  start_time: time(row.started_at),
+  start_time: isoNaive(row.started_at),
   message: row.message,
-  ...(context.since('2.58') && { updated_at: time(row.updated_at) }),
+  ...(context.since('2.58') && { updated_at: isoNaive(row.updated_at) }),
 });
 
 /** From 2.21 on what was done to deleted servers can still be read. */
@@ -141,8 +139,8 @@ function eventView(
     context.allows('os_compute_api:os-instance-actions:events:details', target);
   return {
     event: row.event,
-    start_time: time(row.started_at),
-    finish_time: row.finished_at === null ? null : time(row.finished_at),
+    start_time: isoNaive(row.started_at),
+    finish_time: row.finished_at === null ? null : isoNaive(row.finished_at),
     result: row.result,
     ...(showsAll && { traceback: row.traceback }),
     ...(showsAll && context.since('2.62') && { host: row.host }),

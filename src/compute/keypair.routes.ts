@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { isoNaive } from '../kernel/clock.ts';
 import type { Context } from '../kernel/context.ts';
 import { invalid } from '../kernel/errors.ts';
 import { byVersion, endpointsOf } from '../kernel/http/endpoint.ts';
@@ -132,7 +133,7 @@ export const keypairRoutes = [
         ...briefView(context, keypair),
         user_id: keypair.userId,
         id: keypair.number,
-        created_at: `${new Date(keypair.createdAt).toISOString().slice(0, 23)}000`,
+        created_at: isoNaive(keypair.createdAt),
         deleted: false,
         deleted_at: null,
         updated_at: null,

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { isoNaive } from '../kernel/clock.ts';
 import type { Context } from '../kernel/context.ts';
 import { flag } from '../kernel/db.ts';
 import { invalid, notFound } from '../kernel/errors.ts';
@@ -17,9 +18,6 @@ const binary = 'nova-compute';
 
 export const hostIsUp = (context: HostContext, host: HostTable): boolean =>
   host.forced_down === 0 && context.clock.now() - host.seen_at < hostDownMs;
-
-/** `2013-09-23T13:37:00.000000`: here Nova writes no zone. */
-const time = (ms: number): string => `${new Date(ms).toISOString().slice(0, 23)}000`;
 
 const ServiceReply = Type.Object(
   {
@@ -43,7 +41,7 @@ const serviceView = (context: HostContext, host: HostTable) => ({
   zone: host.availability_zone ?? context.world.settings.defaultZone,
   status: host.enabled === 1 ? 'enabled' : 'disabled',
   state: hostIsUp(context, host) ? 'up' : 'down',
-  updated_at: time(host.seen_at),
+  updated_at: isoNaive(host.seen_at),
   disabled_reason: host.disabled_reason,
   ...(context.since('2.11') && { forced_down: host.forced_down === 1 }),
 });

@@ -27,3 +27,6 @@ export const isoSeconds = (ms: number): string => `${new Date(ms).toISOString().
 /** `2013-09-03T04:01:32.000000Z`: Keystone's form, with six digits. */
 export const isoMicroseconds = (ms: number): string =>
   `${new Date(ms).toISOString().slice(0, 23)}000Z`;
+
+/** `2026-01-02T03:04:05.678000`: where an API writes no zone, UTC is meant. */
+export const isoNaive = (ms: number): string => `${new Date(ms).toISOString().slice(0, 23)}000`;
