@@ -5,6 +5,7 @@ import { aggregateRoutes } from './aggregate.routes.ts';
 import { availabilityZoneRoutes } from './availability-zone.routes.ts';
 import { discoveryRoutes, versionMax, versionMin } from './discovery.routes.ts';
 import { flavorRoutes } from './flavor.routes.ts';
+import { hostRoutes } from './host.routes.ts';
 import { hypervisorRoutes } from './hypervisor.routes.ts';
 import { keypairRoutes } from './keypair.routes.ts';
 import { quotaRoutes } from './quota.routes.ts';
@@ -20,6 +21,7 @@ import { serverAddressRoutes, serverNicRoutes } from './server-network.routes.ts
 import { serverGuestRoutes } from './server-guest.routes.ts';
 import { serverPowerRoutes } from './server-power.routes.ts';
 import { serverRoutes } from './server.routes.ts';
+import { usageRoutes } from './usage.routes.ts';
 
 /** Nova's API below `/compute/v2.1`. */
 export const computeApi = (world: ComputeWorld): Api<ComputeWorld> => ({
@@ -42,6 +44,7 @@ export const computeApi = (world: ComputeWorld): Api<ComputeWorld> => ({
     ...quotaRoutes,
     ...aggregateRoutes,
     ...availabilityZoneRoutes,
+    ...hostRoutes,
     ...hypervisorRoutes,
     ...securityGroupProxyRoutes,
     ...serverGroupRoutes,
@@ -57,6 +60,7 @@ export const computeApi = (world: ComputeWorld): Api<ComputeWorld> => ({
     ...serverNicRoutes,
     ...instanceActionRoutes,
     ...migrationRoutes,
+    ...usageRoutes,
   ],
   failureReply({ kind, message }, { isBug }) {
     const [name, code] = isBug ? (['computeFault', 500] as const) : faults[kind];

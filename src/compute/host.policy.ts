@@ -60,4 +60,18 @@ export const hostPolicy: PolicyDefaults = {
     check: admin,
     description: 'Bring images to the hosts of an aggregate',
   },
+  'os_compute_api:os-hosts:list': { check: admin, description: 'List hosts' },
+  'os_compute_api:os-hosts:show': { check: admin, description: 'See what a host has and gives' },
+  'os_compute_api:os-hosts:update': { check: admin, description: 'Enable or disable a host' },
+  'os_compute_api:os-hosts:start': { check: admin, description: 'Start a host' },
+  'os_compute_api:os-hosts:shutdown': { check: admin, description: 'Shut a host down' },
+  'os_compute_api:os-hosts:reboot': { check: admin, description: 'Reboot a host' },
+  'os_compute_api:os-simple-tenant-usage:list': {
+    check: admin,
+    description: 'See what all projects used',
+  },
+  'os_compute_api:os-simple-tenant-usage:show': {
+    check: 'rule:project_reader_or_admin',
+    description: 'See what a project used',
+  },
 };

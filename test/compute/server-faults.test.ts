@@ -75,6 +75,20 @@ const scenarios: readonly Scenario[] = [
     done: status('ACTIVE'),
     undone: status('ACTIVE'),
   },
+  {
+    kind: 'image-cache',
+    start: async (house) => {
+      const call = (path: string, body: object) =>
+        house.call('POST', `/os-aggregates${path}`, { body, as: 'admin' });
+      const { json } = await call('', { aggregate: { name: 'all' } });
+      const one = `/${json.aggregate.id}`;
+      for (const host of ['host-1', 'host-2']) await call(`${one}/action`, { add_host: { host } });
+      // The process may be gone before it answers.
+      await call(`${one}/images`, { cache: [{ id: imageId }] }).catch(() => {});
+    },
+    done: status('ACTIVE'),
+    undone: status('ACTIVE'),
+  },
 ];
 
 test('every kind of task has its fault test', () => {
