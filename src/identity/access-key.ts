@@ -5,6 +5,7 @@ import { credentialGet } from './credential.store.ts';
 import { directoryLate } from './generation.ts';
 import type { IdentityWorld } from './identity.world.ts';
 import { actorIn } from './service-role.ts';
+import { accessTokenBounds } from './oauth1.store.ts';
 import { auditIdMake } from './token.ts';
 import type { TokenClaims } from './token.model.ts';
 import type { AccessKey } from './access-key.model.ts';
@@ -58,6 +59,7 @@ async function accessKeyRead(world: IdentityWorld, access: string): Promise<Acce
     auditIds: [auditIdMake(world)],
     trustId: blob.trust_id,
     applicationCredentialId: blob.app_cred_id,
+    accessTokenId: blob.access_token_id,
   };
   if (endsAtMs <= now) return null;
   const state = await tokenStateRead(world, claims);
@@ -69,8 +71,10 @@ async function boundsRead(
   tx: Tx,
   blob: ReturnType<typeof ec2BlobOf>,
 ): Promise<{ readonly endsAtMs: number; readonly trusteeId: string | null } | null> {
-  // Keys made through OAuth1 would be bound by an access token; such a key gives its roles to nobody else.
-  if (blob.access_token_id !== null) return null;
+  if (blob.access_token_id !== null) {
+    const lent = await accessTokenBounds(tx, blob.access_token_id);
+    return lent === null ? null : { endsAtMs: lent.expiresAtMs, trusteeId: null };
+  }
   if (blob.trust_id !== null) {
     const trust = await trustGet(tx, blob.trust_id);
     if (trust === null) return null;

@@ -7,6 +7,7 @@ import {
 import { isDelegated, refused } from './delegation.ts';
 import { expecting } from './failure.ts';
 import type { IdentityWorld } from './identity.world.ts';
+import type { AccessToken } from './oauth1.model.ts';
 import { passwordVerify } from './password.ts';
 import { snapshotGet } from './snapshot.ts';
 import { equals, listingAnd } from './listing.ts';
@@ -26,6 +27,7 @@ export interface Identified {
   readonly isSystemScoped: boolean;
   /** Fixes the scope, where it was the proof. */
   readonly applicationCredential: ApplicationCredential | null;
+  readonly accessToken: AccessToken | null;
 }
 
 /** One answer to everything that is wrong with a log-in; `why` is for the audit trail. */
@@ -62,10 +64,11 @@ export async function passwordIdentify(
     chainId: null,
     isSystemScoped: false,
     applicationCredential: null,
+    accessToken: null,
   };
 }
 
-async function activeCheck(world: IdentityWorld, user: UserAccount): Promise<void> {
+export async function activeCheck(world: IdentityWorld, user: UserAccount): Promise<void> {
   const { domains } = await snapshotGet(world);
   if (!user.isEnabled) {
     throw unauthenticated(`The account is disabled for user: ${user.id}.`, user.id);
@@ -77,18 +80,20 @@ async function activeCheck(world: IdentityWorld, user: UserAccount): Promise<voi
 
 type UserNamed = Pick<NonNullable<PasswordUser>, 'id' | 'name' | 'domain'>;
 
-async function userFind(
+/** `method` is named where something is missing. */
+export async function userFind(
   world: IdentityWorld,
   { id, name, domain }: UserNamed,
+  method = 'password',
 ): Promise<UserAccount | null> {
   const { db } = world;
   if (name === undefined) {
-    if (id === undefined) throw idOrName('identity/password/user');
+    if (id === undefined) throw idOrName(`identity/${method}/user`);
     return await db.read((tx) => userGet(tx, id));
   }
   if (domain === undefined) throw expecting('domain', 'user');
   if (domain.id === undefined && domain.name === undefined) {
-    throw idOrName('identity/password/user/domain');
+    throw idOrName(`identity/${method}/user/domain`);
   }
   const { domains } = await snapshotGet(world);
   const domainId =
@@ -121,6 +126,7 @@ export async function tokenIdentify(
     chainId: claims.auditIds.at(-1) ?? null,
     isSystemScoped: claims.scope.kind === 'system',
     applicationCredential: null,
+    accessToken: null,
   };
 }
 
@@ -153,6 +159,7 @@ export async function credentialIdentify(
     chainId: null,
     isSystemScoped: false,
     applicationCredential: credential,
+    accessToken: null,
   };
 }
 

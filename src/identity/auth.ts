@@ -10,22 +10,45 @@ import {
 import { refused } from './delegation.ts';
 import { expecting, missing } from './failure.ts';
 import type { IdentityContext, IdentityWorld } from './identity.world.ts';
+import {
+  methodsMissing,
+  receiptJoin,
+  receiptMake,
+  receiptOpen,
+  receiptSeal,
+  receiptView,
+  type Receipt,
+} from './multi-factor.ts';
+import type { AccessToken } from './oauth1.model.ts';
+import type { OAuthRequest } from './oauth1-signature.ts';
+import { oauth1Identify } from './oauth1.ts';
 import { projectGet, projectGetByName } from './project.store.ts';
 import { snapshotGet } from './snapshot.ts';
+import { totpIdentify } from './totp.ts';
 import { isTrustAlive } from './trust.model.ts';
 import { trustConsume, trustGet } from './trust.store.ts';
 import { auditIdMake, tokenIssue, type IssuedToken } from './token.ts';
-import { authMethods, type AuthMethod, type TokenClaims, type TokenScope } from './token.model.ts';
+import { authMethods, type TokenClaims, type TokenScope } from './token.model.ts';
 import type { AuthWanted, ScopeWanted } from './token.schema.ts';
 
 /** Logs in: who it is by every method named, then which scope, then the token. Each attempt is an audit event. */
 export async function authenticate(
   context: IdentityContext,
   auth: AuthWanted,
-): Promise<IssuedToken> {
+  came: Came,
+): Promise<IssuedToken | MoreNeeded> {
   let who: Identified | null = null;
   try {
-    who = await identify(context, auth);
+    const receipt = receiptGet(context, came);
+    who = receiptJoin(await identify(context, auth, came), receipt);
+    if (receipt !== null && receipt.userId !== who.user.id) {
+      throw unauthenticated('the receipt is of another user', who.user.id);
+    }
+    const missingMethods = methodsMissing(who, new Set(proofs.keys()));
+    if (missingMethods !== null) {
+      attemptRecord(context, who, unauthenticated('the rules of the user ask for more methods'));
+      return await moreNeeded(context.world, who, missingMethods);
+    }
     const issued = await tokenFor(context, who, auth.scope);
     attemptRecord(context, who, null);
     return issued;
@@ -35,7 +58,41 @@ export async function authenticate(
   }
 }
 
-async function identify(context: IdentityContext, { identity }: AuthWanted): Promise<Identified> {
+/** How the request came: one method is a signature of the request itself. */
+export interface Came {
+  readonly oauth: OAuthRequest;
+  readonly receipt: string | null;
+}
+
+/** One factor was right and another is asked for. */
+export interface MoreNeeded {
+  readonly receiptText: string;
+  readonly receipt: object;
+  readonly methods: readonly (readonly string[])[];
+}
+
+function receiptGet({ world }: IdentityContext, { receipt: text }: Came): Receipt | null {
+  if (text === null) return null;
+  const receipt = receiptOpen(world, text);
+  if (receipt === null) throw unauthenticated('the receipt is unknown or too old');
+  return receipt;
+}
+
+async function moreNeeded(
+  world: IdentityWorld,
+  who: Identified,
+  methods: string[][],
+): Promise<MoreNeeded> {
+  const receipt = receiptMake(world, who);
+  const view = await receiptView(world, who, receipt);
+  return { receiptText: receiptSeal(world, receipt), receipt: view, methods };
+}
+
+async function identify(
+  context: IdentityContext,
+  { identity }: AuthWanted,
+  came: Came,
+): Promise<Identified> {
   const chosen = [...new Set(identity.methods)].map((method) => {
     if (!(method in identity)) throw expecting(method, 'identity');
     const proof = proofs.get(method);
@@ -44,7 +101,7 @@ async function identify(context: IdentityContext, { identity }: AuthWanted): Pro
   });
   let found: Identified | null = null;
   for (const proof of chosen) {
-    const next: Identified = await proof(context.world, identity);
+    const next: Identified = await proof(context.world, identity, came);
     if (found !== null && found.user.id !== next.user.id) {
       throw unauthenticated('the methods name different users');
     }
@@ -54,11 +111,17 @@ async function identify(context: IdentityContext, { identity }: AuthWanted): Pro
   return found;
 }
 
-type Proof = (world: IdentityWorld, identity: AuthWanted['identity']) => Promise<Identified>;
+type Proof = (
+  world: IdentityWorld,
+  identity: AuthWanted['identity'],
+  came: Came,
+) => Promise<Identified>;
 
 const proofs: ReadonlyMap<string, Proof> = new Map([
   ['password', (world, { password }) => passwordIdentify(world, password?.user)],
   ['token', (world, { token }) => tokenIdentify(world, token)],
+  ['totp', (world, { totp }) => totpIdentify(world, totp)],
+  ['oauth1', (world, _, { oauth }) => oauth1Identify(world, oauth)],
   [
     'application_credential',
     (world, { application_credential }) => credentialIdentify(world, application_credential),
@@ -72,6 +135,7 @@ const identifiedMerge = (a: Identified, b: Identified): Identified => ({
   chainId: a.chainId ?? b.chainId,
   isSystemScoped: a.isSystemScoped || b.isSystemScoped,
   applicationCredential: a.applicationCredential ?? b.applicationCredential,
+  accessToken: a.accessToken ?? b.accessToken,
 });
 
 async function tokenFor(
@@ -79,8 +143,8 @@ async function tokenFor(
   who: Identified,
   wanted: AuthWanted['scope'],
 ): Promise<IssuedToken> {
-  mfaCheck(who);
-  const { applicationCredential } = who;
+  const { applicationCredential, accessToken } = who;
+  if (accessToken !== null) return await lentIssue(context, who, accessToken, wanted);
   if (applicationCredential !== null) {
     if (wanted !== undefined) {
       throw new Failure(
@@ -116,8 +180,25 @@ async function tokenFor(
   return byDefault ?? (await scopedIssue(context, who, { scope: { kind: 'unscoped' } }));
 }
 
+/** OAuth1: the project was chosen when the roles were lent. */
+async function lentIssue(
+  context: IdentityContext,
+  who: Identified,
+  { id, projectId }: AccessToken,
+  wanted: AuthWanted['scope'],
+): Promise<IssuedToken> {
+  const asked = wanted === undefined ? null : await scopeFind(context, wanted);
+  if (asked !== null && !(asked.kind === 'project' && asked.id === projectId)) {
+    throw unauthenticated('the access token was lent for another scope', who.user.id);
+  }
+  const scope = { kind: 'project', id: projectId } as const;
+  return await scopedIssue(context, who, { scope, accessTokenId: id });
+}
+
 type Bounds = Pick<TokenClaims, 'scope'> &
-  Partial<Pick<TokenClaims, 'trustId' | 'applicationCredentialId' | 'expiresAtMs'>>;
+  Partial<
+    Pick<TokenClaims, 'trustId' | 'applicationCredentialId' | 'accessTokenId' | 'expiresAtMs'>
+  >;
 
 const claimsOf = ({ world }: IdentityContext, who: Identified, bounds: Bounds): TokenClaims => ({
   methods: who.methods,
@@ -127,6 +208,7 @@ const claimsOf = ({ world }: IdentityContext, who: Identified, bounds: Bounds): 
   auditIds: [auditIdMake(world), ...(who.chainId === null ? [] : [who.chainId])],
   trustId: null,
   applicationCredentialId: null,
+  accessTokenId: null,
   ...bounds,
 });
 
@@ -165,20 +247,6 @@ async function trustIssue(
   const isLeft = await world.db.write((tx) => trustConsume(tx, trustId));
   if (!isLeft) throw forbidden(`No remaining uses for trust: ${trustId}.`);
   return issued;
-}
-
-/** Keystone's option: lists of methods, one of which must be complete. */
-function mfaCheck({ user, methods }: Identified): void {
-  const rules = user.options['multi_factor_auth_rules'];
-  if (user.options['multi_factor_auth_enabled'] === false || !Array.isArray(rules)) return;
-  const lists = (rules as readonly (readonly string[])[]).filter((rule) =>
-    rule.every((method) => proofs.has(method)),
-  );
-  if (lists.length === 0) return;
-  const isMet = lists.some((rule) =>
-    rule.every((method) => methods.includes(method as AuthMethod)),
-  );
-  if (!isMet) throw unauthenticated('more methods are asked for by the rules of the user');
 }
 
 /** An unknown project or domain is the same 401 as a wrong password. */

@@ -8,6 +8,7 @@ import { domainRoutes } from './domain.routes.ts';
 import { endpointFilterRoutes } from './endpoint-filter.routes.ts';
 import { endpointGroupRoutes } from './endpoint-group.routes.ts';
 import { endpointRoutes } from './endpoint.routes.ts';
+import { oauth1Routes } from './oauth1.routes.ts';
 import { policyRoutes } from './policy-document.routes.ts';
 import { revocationRoutes } from './revocation.routes.ts';
 import { failureReply } from './failure.ts';
@@ -50,6 +51,7 @@ export const identityEndpoints: readonly Endpoint<IdentityWorld>[] = [
   ...applicationCredentialRoutes,
   ...accessRuleRoutes,
   ...trustRoutes,
+  ...oauth1Routes,
 ];
 
 export const identityApi = (world: IdentityWorld): Api<IdentityWorld> => ({

@@ -1,5 +1,6 @@
 import { sql, type Kysely } from 'kysely';
 import type { Migrations } from '../kernel/db.ts';
+import { oauth1Create } from './oauth1.migrations.ts';
 
 export const identityMigrations: Migrations = {
   '0001-directory': {
@@ -55,6 +56,7 @@ export const identityMigrations: Migrations = {
       }
     },
   },
+  '0010-oauth1': { up: oauth1Create },
 };
 
 async function projectsCreate(db: Kysely<unknown>): Promise<void> {

@@ -35,6 +35,9 @@ export interface IdentityTables {
   identity_access_rule: AccessRuleRow;
   identity_application_credential_rule: { credential_id: string; rule_id: string };
   identity_trust: TrustRow;
+  identity_consumer: ConsumerRow;
+  identity_request_token: RequestTokenRow;
+  identity_access_token: AccessTokenRow;
   identity_revocation: RevocationRow;
   /** One row. Every write that tokens depend on adds one, so each process knows when its memory is old. */
   identity_generation: { id: number; generation: number };
@@ -190,6 +193,35 @@ export interface TrustRow {
   redelegation_count: number;
   role_ids: string;
   extra: string;
+}
+
+export interface ConsumerRow {
+  id: string;
+  description: string | null;
+  /** Sealed, like those of the tokens. */
+  secret: string;
+  extra: string;
+}
+
+export interface RequestTokenRow {
+  id: string;
+  secret: string;
+  consumer_id: string;
+  project_id: string;
+  user_id: string | null;
+  role_ids: string;
+  verifier: string | null;
+  expires_at: number;
+}
+
+export interface AccessTokenRow {
+  id: string;
+  secret: string;
+  consumer_id: string;
+  project_id: string;
+  user_id: string;
+  role_ids: string;
+  expires_at: number;
 }
 
 /** Tokens of the subject that were issued before a moment are worthless. */

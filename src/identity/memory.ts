@@ -7,6 +7,7 @@ import type { TokenClaims } from './token.model.ts';
 
 const tokenLimit = 100_000;
 const accessKeyLimit = 20_000;
+const passcodeLimit = 10_000;
 const verifiedLimit = 10_000;
 const sweepEveryMs = 600_000;
 
@@ -37,6 +38,8 @@ class BoundedMap<Key, Value> {
 export class IdentityMemory {
   readonly tokens = new BoundedMap<string, TokenState>(tokenLimit);
   readonly accessKeys = new BoundedMap<string, AccessKey>(accessKeyLimit);
+  /** One-time passwords that were used, by credential and time. */
+  readonly passcodes = new BoundedMap<string, true>(passcodeLimit);
   /** Before the computing of password hashes. */
   readonly gate = new Gate();
   /** Digests of password checks that succeeded, and until when they hold: see password.ts. */

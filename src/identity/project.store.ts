@@ -3,6 +3,7 @@ import { conflict } from '../kernel/errors.ts';
 import { applicationCredentialRemoveOf } from './application-credential.store.ts';
 import type { Tx } from './identity.tables.ts';
 import { listingApply, type Listing } from './listing.ts';
+import { oauth1RemoveOf } from './oauth1.store.ts';
 import { trustRemoveOf } from './trust.store.ts';
 import { projectOf, projectRowOf, type Project } from './project.model.ts';
 
@@ -114,6 +115,7 @@ export async function projectRemove(tx: Tx, id: string): Promise<void> {
   await tx.deleteFrom('identity_assignment').where('target_id', '=', id).execute();
   await tx.deleteFrom('identity_credential').where('project_id', '=', id).execute();
   await applicationCredentialRemoveOf(tx, 'project_id', id);
+  await oauth1RemoveOf(tx, 'project_id', id);
   await trustRemoveOf(tx, 'project_id', id);
   await tx
     .updateTable('identity_user')

@@ -129,8 +129,11 @@ function tokenHead(claims: TokenClaims, subject: TokenSubject, snapshot: Snapsho
   return `{"token":${JSON.stringify(token).slice(0, -1)}`;
 }
 
-function delegationHead({ trust, credential }: TokenSubject): object {
+function delegationHead({ trust, credential, accessToken }: TokenSubject): object {
   return {
+    ...(accessToken !== null && {
+      'OS-OAUTH1': { access_token_id: accessToken.id, consumer_id: accessToken.consumerId },
+    }),
     ...(trust !== null && {
       'OS-TRUST:trust': {
         id: trust.id,

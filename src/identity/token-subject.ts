@@ -3,6 +3,8 @@ import { applicationCredentialGet } from './application-credential.store.ts';
 import { systemTarget, type RoleTarget } from './assignment.model.ts';
 import { assignmentRoleIds } from './assignment.store.ts';
 import type { Tx } from './identity.tables.ts';
+import type { AccessToken } from './oauth1.model.ts';
+import { accessTokenBounds } from './oauth1.store.ts';
 import { ancestorIds, type Project } from './project.model.ts';
 import { projectGet } from './project.store.ts';
 import type { Snapshot } from './snapshot.model.ts';
@@ -23,6 +25,7 @@ export interface TokenSubject {
   readonly roles: readonly TokenRole[];
   readonly trust: Trust | null;
   readonly credential: ApplicationCredential | null;
+  readonly accessToken: Omit<AccessToken, 'secret'> | null;
 }
 
 /** Null where the user, the scope, what was lent, or every role in it is gone. */
@@ -35,7 +38,7 @@ export async function tokenSubjectRead(
   if (bearer === null) return null;
   const scope = await scopeRead(tx, claims.scope, snapshot);
   if (scope === null) return null;
-  const base = { ...scope, user: bearer, trust: null, credential: null };
+  const base = { ...scope, user: bearer, trust: null, credential: null, accessToken: null };
   const { target } = scope;
   if (target === null) return claims.trustId === null ? { ...base, roles: [] } : null;
 
@@ -52,15 +55,31 @@ export async function tokenSubjectRead(
     if (credential.userId !== bearer.id) return null;
     const { expiresAtUs } = credential;
     if (expiresAtUs !== null && expiresAtUs <= nowMs * 1000) return null;
-    const all = rolesExpand(snapshot, held);
-    const roles = rolesIn(
-      snapshot,
-      credential.roleIds.filter((id) => all.has(id)),
-    );
+    const roles = rolesLent(snapshot, credential.roleIds, held);
     return roles.length === 0 ? null : { ...base, credential, roles };
+  }
+  if (claims.accessTokenId !== null) {
+    const accessToken = await accessTokenBounds(tx, claims.accessTokenId);
+    if (accessToken === null || accessToken.projectId !== target.id) return null;
+    if (accessToken.userId !== bearer.id || accessToken.expiresAtMs <= nowMs) return null;
+    const roles = rolesLent(snapshot, accessToken.roleIds, held);
+    return roles.length === 0 ? null : { ...base, accessToken, roles };
   }
   const roles = rolesIn(snapshot, held);
   return roles.length === 0 ? null : { ...base, roles };
+}
+
+/** What was lent of the roles that are still held. */
+function rolesLent(
+  snapshot: Snapshot,
+  lent: readonly string[],
+  held: readonly string[],
+): TokenRole[] {
+  const all = rolesExpand(snapshot, held);
+  return rolesIn(
+    snapshot,
+    lent.filter((id) => all.has(id)),
+  );
 }
 
 async function userRead(tx: Tx, id: string, { domains }: Snapshot): Promise<UserAccount | null> {

@@ -5,7 +5,7 @@ const layoutVersion = 1;
 const scopeKinds = ['unscoped', 'project', 'domain', 'system'] as const;
 
 export function tokenEncode(key: SecretKey, claims: TokenClaims, sealing: Sealing): string {
-  const { scope, trustId, applicationCredentialId } = claims;
+  const { scope, trustId, applicationCredentialId, accessTokenId } = claims;
   const methods = claims.methods.reduce(
     (bits, method) => bits | (1 << authMethods.indexOf(method)),
     0,
@@ -14,14 +14,16 @@ export function tokenEncode(key: SecretKey, claims: TokenClaims, sealing: Sealin
     scopeKinds.indexOf(scope.kind) |
     (trustId === null ? 0 : 4) |
     (applicationCredentialId === null ? 0 : 8) |
-    (claims.auditIds.length << 4);
+    (claims.auditIds.length << 4) |
+    (accessTokenId === null ? 0 : 64);
   const head = Buffer.alloc(16);
   head.writeUInt8(layoutVersion, 0);
   head.writeUInt8(flags, 1);
   head.writeUInt16BE(methods, 2);
   head.writeUIntBE(claims.issuedAtMs, 4, 6);
   head.writeUIntBE(claims.expiresAtMs, 10, 6);
-  const ids = [claims.userId, 'id' in scope ? scope.id : null, trustId, applicationCredentialId];
+  const lent = [trustId, applicationCredentialId, accessTokenId];
+  const ids = [claims.userId, 'id' in scope ? scope.id : null, ...lent];
   const parts = ids.filter((id) => id !== null).map(idEncode);
   const audits = claims.auditIds.map((id) => Buffer.from(id, 'base64url'));
   return boxSeal(key, Buffer.concat([head, ...parts, ...audits]), sealing);
@@ -45,7 +47,8 @@ export function tokenDecode(keys: readonly SecretKey[], text: string): TokenClai
   const scope: TokenScope = kind === 'project' || kind === 'domain' ? { kind, id: id() } : { kind };
   const trustId = (flags & 4) === 0 ? null : id();
   const applicationCredentialId = (flags & 8) === 0 ? null : id();
-  const auditIds = Array.from({ length: flags >> 4 }, (_, index) =>
+  const accessTokenId = (flags & 64) === 0 ? null : id();
+  const auditIds = Array.from({ length: (flags >> 4) & 3 }, (_, index) =>
     bytes.toString('base64url', at + index * 16, at + index * 16 + 16),
   );
   return {
@@ -57,6 +60,7 @@ export function tokenDecode(keys: readonly SecretKey[], text: string): TokenClai
     auditIds,
     trustId,
     applicationCredentialId,
+    accessTokenId,
   };
 }
 

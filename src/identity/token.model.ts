@@ -30,6 +30,8 @@ export interface TokenClaims {
   readonly auditIds: readonly string[];
   readonly trustId: string | null;
   readonly applicationCredentialId: string | null;
+  /** OAuth1: what the token was made from. */
+  readonly accessTokenId: string | null;
 }
 
 export interface TokenRole {

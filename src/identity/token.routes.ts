@@ -7,13 +7,14 @@ import { catalogJson } from './catalog.ts';
 import { domainListOfUser, isSystemReachable, projectListOfUser } from './auth-scopes.ts';
 import type { IdentityContext, IdentityWorld } from './identity.world.ts';
 import { truthOf, wholePage } from './listing.ts';
+import { oauthRequest } from './oauth1-signature.ts';
 import { domainView, projectView } from './project.view.ts';
 import { linkTo, listReply, noContent } from './reply.ts';
 import { DomainReply } from './domain.schema.ts';
 import { ProjectReply } from './project.schema.ts';
 import { ListReply, SelfLink } from './schema.ts';
 import { snapshotGet } from './snapshot.ts';
-import { AuthBody, CatalogReplyEntry, TokenReply } from './token.schema.ts';
+import { AuthBody, CatalogReplyEntry, ReceiptReply, TokenReply } from './token.schema.ts';
 import { subjectTokenGet, subjectTokenRevoke, type IssuedToken, type Subject } from './token.ts';
 import { tokenJson } from './token-state.ts';
 
@@ -55,12 +56,23 @@ export const tokenRoutes: readonly Endpoint<IdentityWorld>[] = [
       auth: 'none',
       query: ['nocatalog'],
       body: AuthBody,
-      reply: { 201: TokenReply },
+      reply: { 201: TokenReply, 401: ReceiptReply },
       summary: 'Log in, or change the scope of a token',
       auditType: 'service/security/account/user',
     },
-    async (context, { body: { auth }, query }) => {
-      return await tokenReply(context, 201, await authenticate(context, auth), query);
+    async (context, { body: { auth }, query, headers }) => {
+      const { baseUrl } = context;
+      const receipt = headers['openstack-auth-receipt'];
+      const issued = await authenticate(context, auth, {
+        oauth: oauthRequest(headers, { baseUrl, path: '/v3/auth/tokens', query }),
+        receipt: typeof receipt === 'string' ? receipt : null,
+      });
+      if (!('receiptText' in issued)) return await tokenReply(context, 201, issued, query);
+      return {
+        status: 401,
+        headers: { 'Openstack-Auth-Receipt': issued.receiptText },
+        body: { receipt: issued.receipt, required_auth_methods: issued.methods },
+      };
     },
   ),
   endpoint(

@@ -38,6 +38,15 @@ export const AuthBody = Type.Object({
         }),
       ),
       token: Type.Optional(Type.Object({ id: Type.String() })),
+      totp: Type.Optional(
+        Type.Object({
+          user: Type.Intersect([
+            AuthUser,
+            Type.Object({ passcode: Type.String({ maxLength: 64 }) }),
+          ]),
+        }),
+      ),
+      oauth1: Type.Optional(Type.Object({})),
       application_credential: Type.Optional(
         Type.Object({
           id: Type.Optional(Type.String()),
@@ -93,4 +102,15 @@ export const TokenReply = Type.Object({
     },
     { additionalProperties: true },
   ),
+});
+
+/** More is asked for by the rules of the user; what was proved so far need not be proved again. */
+export const ReceiptReply = Type.Object({
+  receipt: Type.Object({
+    methods: Type.Array(Type.String()),
+    user: NamedInDomain,
+    issued_at: Type.String(),
+    expires_at: Type.String(),
+  }),
+  required_auth_methods: Type.Array(Type.Array(Type.String())),
 });

@@ -3,6 +3,7 @@ import { conflict } from '../kernel/errors.ts';
 import { applicationCredentialRemoveOf } from './application-credential.store.ts';
 import type { UserRow, Tx } from './identity.tables.ts';
 import { listingApply, type Listing } from './listing.ts';
+import { oauth1RemoveOf } from './oauth1.store.ts';
 import { trustRemoveOf } from './trust.store.ts';
 import { userOf, userRowOf, type User, type UserAccount } from './user.model.ts';
 
@@ -106,6 +107,7 @@ export async function userRemove(tx: Tx, id: string): Promise<void> {
   await tx.deleteFrom('identity_membership').where('user_id', '=', id).execute();
   await tx.deleteFrom('identity_credential').where('user_id', '=', id).execute();
   await applicationCredentialRemoveOf(tx, 'user_id', id);
+  await oauth1RemoveOf(tx, 'user_id', id);
   await trustRemoveOf(tx, 'trustor_id', id);
   await trustRemoveOf(tx, 'trustee_id', id);
   await tx.deleteFrom('identity_user').where('id', '=', id).execute();

@@ -10,7 +10,14 @@ test('every endpoint but log-in, password change and discovery is 401 without a 
   await using cloud = await cloudOpen();
   const { endpoints } = identityApi(cloud.world);
   const open = endpoints.filter(({ route }) => route.auth === 'none').map(({ route }) => route.id);
-  assert.deepEqual(open, ['versions.list', 'versions.get', 'tokens.create', 'users.password']);
+  assert.deepEqual(open, [
+    'versions.list',
+    'versions.get',
+    'tokens.create',
+    'users.password',
+    'oauth1.requestToken',
+    'oauth1.accessToken',
+  ]);
   for (const { route } of identityEndpoints) {
     if (route.auth === 'none') continue;
     for (const token of [null, 'gAAAAfake']) {

@@ -65,6 +65,7 @@ export interface Scope {
 }
 
 export interface TestCloud extends AsyncDisposable {
+  readonly url: string;
   readonly world: IdentityWorld;
   readonly engine: Engine;
   readonly clock: TestClock;
@@ -193,6 +194,7 @@ export async function cloudOpen(): Promise<TestCloud> {
   const call = (method: string, path: string, options: CallOptions = {}): Promise<Answer> =>
     send(method, path, { token: admin, ...options });
   return {
+    url,
     freshAdmin: async () =>
       (await tokenResolve(world, admin)) === null
         ? await tokenOf('admin', seed.adminPassword)

@@ -16,6 +16,7 @@ const claims: TokenClaims = {
   auditIds: [Buffer.alloc(16, 1).toString('base64url'), Buffer.alloc(16, 2).toString('base64url')],
   trustId: null,
   applicationCredentialId: null,
+  accessTokenId: null,
 };
 const sealing = { nowMs: claims.issuedAtMs, iv: Buffer.alloc(16, 9) };
 
@@ -26,6 +27,7 @@ test('a token says what was put into it, is short, and looks like a Fernet token
     { ...claims, scope: { kind: 'domain', id: 'default' } },
     { ...claims, userId: 'c'.repeat(64), applicationCredentialId: 'd'.repeat(32) },
     { ...claims, scope: { kind: 'unscoped' }, trustId: 'e'.repeat(32) },
+    { ...claims, accessTokenId: 'f'.repeat(32) },
   ];
   for (const variant of variants) {
     const text = tokenEncode(tokenKey, variant, sealing);
