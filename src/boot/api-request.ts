@@ -13,6 +13,8 @@ export interface ApiRequest {
   readonly body?: string | Readable;
   /** Without a byte for this long the request fails. */
   readonly timeoutMs: number;
+  /** The object store has an address of its own. */
+  readonly to?: 'api' | 'object';
 }
 
 export interface ApiReply {
@@ -23,7 +25,7 @@ export interface ApiReply {
 
 /** Asks the API of a cloud of this machine, at the address where it listens; TLS is held against the cloud's own CA. */
 export async function apiRequest(cloud: Cloud, wanted: ApiRequest): Promise<ApiReply> {
-  const { listen, tls } = cloud.configuration;
+  const { listen, tls } = wanted.to === 'object' ? cloud.configuration.object : cloud.configuration;
   const certificate = cloud.layout.caCertificate;
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const request = (tls ? httpsRequest : httpRequest)({

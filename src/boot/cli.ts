@@ -8,6 +8,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   up: async () => (await import('./commands/up.ts')).upCommand,
   down: async () => (await import('./commands/down.ts')).downCommand,
   supervise: async () => (await import('./commands/supervise.ts')).superviseCommand,
+  object: async () => (await import('./commands/object.ts')).objectCommand,
   agent: async () => (await import('./commands/agent.ts')).agentCommand,
   status: async () => (await import('./commands/status.ts')).statusCommand,
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
@@ -29,6 +30,7 @@ const help = `welkin - a private cloud on this machine
   welkin test          run the project's tests
 
   welkin agent         the program on each host        (started by up)
+  welkin object        the object store: started by up, or alone with --data DIR (Swift and S3 without a cloud)
   welkin control       the program that serves the APIs (started by up)
 
 Every command explains itself: welkin up --help. The version: welkin --version`;

@@ -13,6 +13,6 @@ export function cloudWanted(input: CommandInput): Cloud {
   const path = given ?? candidates.find((candidate) => existsSync(candidate)) ?? null;
   return {
     layout: layoutOf(stateDir),
-    configuration: configurationRead(path, textOf(input, 'listen')),
+    configuration: configurationRead(path, textOf(input, 'listen'), textOf(input, 'object-listen')),
   };
 }

@@ -14,7 +14,7 @@ export class UserError extends Error {
 export const exitCodes = { ok: 0, failed: 1, usage: 2, notRunning: 3, degraded: 4 } as const;
 
 export interface CommandInput {
-  readonly values: Readonly<Record<string, string | boolean | undefined>>;
+  readonly values: Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
   readonly positionals: readonly string[];
 }
 
@@ -32,11 +32,13 @@ export const cloudOptions = {
   'state-dir': { type: 'string', default: '/var/lib/welkin' },
   config: { type: 'string' },
   listen: { type: 'string' },
+  'object-listen': { type: 'string' },
 } as const satisfies ParseArgsOptionsConfig;
 
 export const cloudOptionsHelp = `  --state-dir DIR     where the cloud lives (default /var/lib/welkin)
   --config FILE       configuration (default DIR/welkin.toml, else ./welkin.toml, else none)
-  --listen HOST:PORT  address of the API (default 127.0.0.1:5000)`;
+  --listen HOST:PORT  address of the API (default 127.0.0.1:5000)
+  --object-listen HOST:PORT  address of the object store (default: port 8080, 3080 behind that of the API)`;
 
 export function commandParse(command: Command, words: readonly string[]): CommandInput {
   try {

@@ -155,6 +155,31 @@ export const ConfigurationSchema = Type.Object(
       },
       { additionalProperties: false, default: {}, description: 'Logs.' },
     ),
+    object: Type.Object(
+      {
+        listen: Type.String({
+          default: '',
+          description:
+            'Where the object store listens. Empty: the host of `listen`, its port and 3080 more (8080).',
+          allowed: 'empty, or HOST:PORT, such as "127.0.0.1:8080"',
+        }),
+        public_url: Type.String({
+          default: '',
+          pattern: '^(https?://[^/\\s]+)?$',
+          description: 'Its address in the service catalog. Empty: made from `object.listen`.',
+          allowed: 'empty, or http(s)://HOST:PORT without a path',
+        }),
+        workers: Type.Integer({
+          default: 1,
+          minimum: 1,
+          maximum: 64,
+          description: 'Processes that share its port.',
+        }),
+        s3_domains: domains('Buckets are also reached as BUCKET.DOMAIN.'),
+        swift_domains: domains('Containers are also reached as CONTAINER.ACCOUNT.DOMAIN.'),
+      },
+      { additionalProperties: false, default: {}, description: 'The object store.' },
+    ),
     database: Type.Object(
       {
         url: Type.String({
@@ -170,6 +195,13 @@ export const ConfigurationSchema = Type.Object(
   },
   { additionalProperties: false },
 );
+
+function domains(description: string) {
+  return Type.Array(
+    Type.String({ pattern: '^[a-z0-9][a-z0-9.-]*$', allowed: 'a name in lower case' }),
+    { default: [], description },
+  );
+}
 
 function ratio(value: number, description: string) {
   return Type.Number({ default: value, minimum: 0.1, maximum: 64, description });
@@ -205,6 +237,15 @@ export interface Configuration {
     readonly passes: number;
     readonly parallelism: number;
   };
+  readonly object: {
+    readonly listen: Listen;
+    readonly tls: boolean;
+    /** Without a slash at the end. */
+    readonly publicUrl: string;
+    readonly workers: number;
+    readonly s3Domains: readonly string[];
+    readonly swiftDomains: readonly string[];
+  };
   readonly tokenLifeSec: number;
   readonly logLevel: LogLevel;
   /** Null: SQLite in the state directory. */
@@ -213,12 +254,16 @@ export interface Configuration {
 
 type Raw = Static<typeof ConfigurationSchema>;
 
-/** Reads a file (null: none, all defaults); `listen` from the command line comes before the file's. */
-export function configurationRead(path: string | null, listen?: string): Configuration {
+/** Reads a file (null: none, all defaults); what the command line says comes before the file's. */
+export function configurationRead(
+  path: string | null,
+  listen?: string,
+  objectListen?: string,
+): Configuration {
   const text = path === null ? '' : fileRead(path);
   const file = configParse(ConfigurationSchema, text, path ?? 'welkin.toml');
   const raw = file.value;
-  const address = listenOf(file, listen);
+  const address = listenOf(file, 'listen', listen);
   const tls = !isLoopback(address.host);
   return {
     listen: address,
@@ -236,6 +281,7 @@ export function configurationRead(path: string | null, listen?: string): Configu
     hypervisor: { accel: raw.hypervisor.accel, tbSizeMib: raw.hypervisor.tb_size_mib },
     dnsServers: raw.dns.servers,
     password: passwordOf(file),
+    object: objectOf(file, address, objectListen),
     tokenLifeSec: raw.token.life_sec,
     logLevel: raw.log.level,
     databaseUrl: raw.database.url === 'sqlite' ? null : raw.database.url,
@@ -251,13 +297,43 @@ function fileRead(path: string): string {
   }
 }
 
-function listenOf(file: ConfigFile<Raw>, fromCommandLine: string | undefined): Listen {
-  const text = fromCommandLine ?? file.value.listen;
+function listenOf(
+  file: ConfigFile<Raw>,
+  key: 'listen' | 'object.listen',
+  fromCommandLine: string | undefined,
+): Listen {
+  const { value } = file;
+  const text = fromCommandLine ?? (key === 'listen' ? value.listen : value.object.listen);
   const listen = listenParse(text);
   if (listen !== null) return listen;
   const message = `${JSON.stringify(text)} is not allowed; it must be HOST:PORT, such as "127.0.0.1:5000" or "[::]:5000"`;
-  if (fromCommandLine !== undefined) throw new UserError(`--listen: ${message}`);
-  throw file.refuse('listen', message);
+  if (fromCommandLine === undefined) throw file.refuse(key, message);
+  throw new UserError(`--${key.replace('.', '-')}: ${message}`);
+}
+
+/** From 5000, where the API is, to 8080: a second cloud with an API of its own has an object store of its own. */
+const objectPortBehind = 3080;
+
+function objectOf(
+  file: ConfigFile<Raw>,
+  api: Listen,
+  fromCommandLine: string | undefined,
+): Configuration['object'] {
+  const { object } = file.value;
+  const isGiven = fromCommandLine !== undefined || object.listen !== '';
+  const port = api.port + objectPortBehind;
+  const listen = isGiven
+    ? listenOf(file, 'object.listen', fromCommandLine)
+    : { host: api.host, port: port > 65_535 ? port - 65_536 + 1024 : port };
+  const tls = !isLoopback(listen.host);
+  return {
+    listen,
+    tls,
+    publicUrl: object.public_url === '' ? urlOf(listen, tls) : object.public_url,
+    workers: object.workers,
+    s3Domains: object.s3_domains,
+    swiftDomains: object.swift_domains,
+  };
 }
 
 /** A wildcard address is no address that a client can use: the machine's first stands for it. */

@@ -103,6 +103,11 @@ async function identityOpen(
       { type: 'identity', name: 'keystone', url: `${publicUrl}/identity` },
       { type: 'image', name: 'glance', url: `${publicUrl}/image` },
       { type: 'compute', name: 'nova', url: `${publicUrl}/compute/v2.1` },
+      {
+        type: 'object-store',
+        name: 'swift',
+        url: `${configuration.object.publicUrl}/v1/AUTH_%(project_id)s`,
+      },
       { type: 'network', name: 'neutron', url: `${publicUrl}/network` },
       { type: 'placement', name: 'placement', url: `${publicUrl}/placement` },
     ],

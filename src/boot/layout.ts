@@ -33,6 +33,7 @@ export interface Layout {
   readonly regionDatabase: string;
   readonly cellDatabase: string;
   readonly imageDir: string;
+  readonly objectDir: string;
   readonly caKey: string;
   readonly caCertificate: string;
   readonly serverKey: string;
@@ -62,6 +63,7 @@ export function layoutOf(stateDir: string): Layout {
     regionDatabase: at('control', 'region.db'),
     cellDatabase: at('control', 'cell.db'),
     imageDir: at('control', 'images'),
+    objectDir: at('object'),
     caKey: at('tls', 'ca.key'),
     caCertificate: at('tls', 'ca.crt'),
     serverKey: at('control', 'secrets', 'server.key'),
@@ -79,3 +81,7 @@ function cloudIdOf(stateDir: string): string {
   const number = createHash('sha256').update(stateDir).digest().readUInt32BE();
   return (number % 36 ** 4).toString(36).padStart(4, '0');
 }
+
+/** The first worker of the object store, or a further one. */
+export const objectUnitName = (worker: number): 'object' | `object-${number}` =>
+  worker === 0 ? 'object' : `object-${worker}`;

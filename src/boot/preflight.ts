@@ -19,6 +19,7 @@ export async function preflight({ layout, configuration }: Cloud): Promise<void>
   policyCheck(configuration.policyFile);
   rangeCheck({ layout, configuration });
   await portCheck(configuration.listen);
+  await portCheck(configuration.object.listen, '--object-listen');
 }
 
 /** Linux allows 107 characters for the path of a socket; the longest of ours lies 69 below the state directory. */
@@ -85,17 +86,17 @@ export function rangeCheck({ layout, configuration }: Cloud): void {
   }
 }
 
-export async function portCheck(listen: Listen): Promise<void> {
+export async function portCheck(listen: Listen, option = '--listen'): Promise<void> {
   const code = await listenTry(listen);
   if (code === null) return;
   const place = listenText(listen);
   if (code === 'EADDRINUSE')
     throw new UserError(
-      `${place} is taken by ${portHolder(listen.port) ?? 'another program'}; stop it or choose another --listen HOST:PORT`,
+      `${place} is taken by ${portHolder(listen.port) ?? 'another program'}; stop it or choose another ${option} HOST:PORT`,
     );
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
     throw new UserError(
-      `${place} is not an address of this machine; choose another --listen HOST:PORT`,
+      `${place} is not an address of this machine; choose another ${option} HOST:PORT`,
     );
   throw new UserError(`cannot listen on ${place} (${code})`);
 }

@@ -24,7 +24,7 @@ const programPids = (stateDir: string): number[] =>
   pidsWhere((words) => {
     const at = words.indexOf('--state-dir');
     const role = words[words.findIndex((word) => word.endsWith('/src/main.ts')) + 1] ?? '';
-    return ['supervise', 'agent', 'control'].includes(role) && words[at + 1] === stateDir;
+    return ['supervise', 'agent', 'control', 'object'].includes(role) && words[at + 1] === stateDir;
   }).filter((pid) => pid !== process.pid);
 
 /** Everything that a cloud of this state directory made on this machine. Can be repeated, and begun at any state. */
@@ -59,7 +59,17 @@ function filesPurge(layout: Layout): void {
     emptyRemove(stateDir);
     return;
   }
-  const own = ['agent', 'cache', 'control', 'log', 'tls', 'clouds.yaml', 'openrc', 'welkin.toml'];
+  const own = [
+    'agent',
+    'cache',
+    'control',
+    'log',
+    'object',
+    'tls',
+    'clouds.yaml',
+    'openrc',
+    'welkin.toml',
+  ];
   for (const name of own) rmSync(join(stateDir, name), { recursive: true, force: true });
   for (const name of readdirSync(stateDir).filter((one) => /^\..*\.new$/.test(one)))
     rmSync(join(stateDir, name), { force: true });

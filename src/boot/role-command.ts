@@ -5,13 +5,16 @@ import type { Log } from '../kernel/log.ts';
 import { cloudStartedOrFail, stateDirOf, type Cloud } from './cloud.ts';
 import { exitCodes, type Command } from './command.ts';
 import type { Configuration } from './configuration.ts';
+import type { objectUnitName } from './layout.ts';
 import { lockHold } from './lock.ts';
 import { programLog } from './program-log.ts';
 import { rootCheck } from './root-check.ts';
 import type { RoleRun } from './role.ts';
 
+export type RoleName = 'agent' | 'control' | ReturnType<typeof objectUnitName>;
+
 export interface Role {
-  readonly name: 'agent' | 'control';
+  readonly name: RoleName;
   readonly usage: string;
   /** The account it runs as; null: root. */
   readonly uid: number | null;

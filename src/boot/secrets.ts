@@ -85,10 +85,14 @@ function certificateEnsure(layout: Layout, configuration: Configuration): void {
   });
 }
 
-function certificateNames({ listen, publicUrl }: Configuration): string[] {
-  const public_ = new URL(publicUrl).hostname.replace(/^\[|\]$/g, '');
-  const listening = isWildcard(listen.host) ? ownAddresses() : [listen.host];
-  return [...new Set(['localhost', '127.0.0.1', hostname(), public_, ...listening])];
+function certificateNames({ listen, publicUrl, object }: Configuration): string[] {
+  const named = [publicUrl, object.publicUrl].map((url) =>
+    new URL(url).hostname.replace(/^\[|\]$/g, ''),
+  );
+  const listening = [listen, object.listen].flatMap(({ host }) =>
+    isWildcard(host) ? ownAddresses() : [host],
+  );
+  return [...new Set(['localhost', '127.0.0.1', hostname(), ...named, ...listening])];
 }
 
 function extensionsText(names: readonly string[]): string {

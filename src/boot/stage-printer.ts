@@ -4,6 +4,7 @@ const texts: Readonly<Record<Stage, string>> = {
   keys: 'making folders, keys and certificates',
   agent: 'starting the agent of this host',
   control: 'starting control and bringing the database up to date',
+  object: 'starting the object store',
   apis: 'waiting for every API to answer',
 };
 

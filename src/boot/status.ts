@@ -7,6 +7,7 @@ import { apiClientOpen } from './api-client.ts';
 import { apiProbe, type ApiState } from './api-probe.ts';
 import { supervisorRunning, type Cloud } from './cloud.ts';
 import { guestPids, processFacts, type ProcessFacts } from './proc.ts';
+import { objectUnitName } from './layout.ts';
 import { runningRead } from './running.ts';
 
 export type Health = 'running' | 'degraded' | 'stopped';
@@ -51,7 +52,10 @@ export async function statusRead(cloud: Cloud): Promise<Status> {
       host: null,
       counts: null,
     };
-  const programs = ['supervisor', 'agent', 'control'].flatMap((name) => {
+  const workers = Array.from({ length: configuration.object.workers }, (_, worker) =>
+    objectUnitName(worker),
+  );
+  const programs = ['supervisor', 'agent', 'control', ...workers].flatMap((name) => {
     const running = runningRead(join(layout.runDir, `${name}.json`));
     const facts = running === null ? null : processFacts(running.pid);
     return facts === null ? [] : [{ name, ...facts }];
@@ -59,7 +63,7 @@ export async function statusRead(cloud: Cloud): Promise<Status> {
   const [apis, host] = await Promise.all([apiProbe(cloud), hostRead(layout.agentSocket)]);
   const counts = apis.every(({ isUp }) => isUp) ? await countsRead(cloud) : null;
   const problems = [
-    ...['agent', 'control']
+    ...['agent', 'control', ...workers]
       .filter((name) => !programs.some((one) => one.name === name))
       .map((name) => `${name} does not run at this moment; see ${layout.logDir}/${name}.log`),
     ...apis

@@ -21,13 +21,21 @@ export const superviseArgv = ({ stateDir }: Layout): readonly string[] => [
   stateDir,
 ];
 
-export const roleArgv = (name: 'agent' | 'control', { stateDir }: Layout): readonly string[] => [
+export const roleArgv = (
+  name: 'agent' | 'control' | 'object',
+  { stateDir }: Layout,
+): readonly string[] => [
   process.execPath,
   ...(name === 'agent' ? [modest] : []),
   programPath,
   name,
   '--state-dir',
   stateDir,
+];
+
+export const objectArgv = (worker: number, layout: Layout): readonly string[] => [
+  ...roleArgv('object', layout),
+  ...(worker === 0 ? [] : ['--worker', String(worker)]),
 ];
 
 /**

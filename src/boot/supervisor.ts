@@ -7,15 +7,15 @@ import { UserError } from './command.ts';
 import { credentialsEnsure } from './credentials.ts';
 import { fileWrite, folderEnsure } from './files.ts';
 import { hostPrepare } from './host-prepare.ts';
-import { controlUid, type Layout } from './layout.ts';
+import { controlUid, objectUnitName, type Layout } from './layout.ts';
 import { logFileRotate, logFileTail, logLineText } from './log-file.ts';
 import { runningForget, runningOf, runningRecord } from './running.ts';
 import { secretsEnsure } from './secrets.ts';
-import { roleArgv } from './supervise-argv.ts';
+import { objectArgv, roleArgv } from './supervise-argv.ts';
 import { unitBackOff, unitRun, type Unit, type UnitEvent } from './unit.ts';
 
 /** What `up` shows while the cloud comes up. */
-export type Stage = 'keys' | 'agent' | 'control' | 'apis';
+export type Stage = 'keys' | 'agent' | 'control' | 'object' | 'apis';
 export type Progress =
   | { readonly kind: 'stage'; readonly stage: Stage }
   | { readonly kind: 'ready' }
@@ -48,13 +48,13 @@ export async function supervisorRun(options: SupervisorOptions): Promise<void> {
   signal.addEventListener('abort', () => stop.abort(), { once: true });
   if (signal.aborted) stop.abort();
   const starting = startWatch(log);
-  const units = unitsOf(cloud.layout).map((unit) => unitKeep(unit, stop.signal, starting.report));
+  const units = unitsOf(cloud).map((unit) => unitKeep(unit, stop.signal, starting.report));
   try {
     await cameUp(options, starting);
     if (!signal.aborted) progress({ kind: 'ready' });
     while (!signal.aborted) {
       await systemClock.sleep(rotateMs, signal);
-      for (const { logFile } of unitsOf(cloud.layout)) logFileRotate(logFile);
+      for (const { logFile } of unitsOf(cloud)) logFileRotate(logFile);
       logFileRotate(join(cloud.layout.logDir, 'supervisor.log'));
     }
   } finally {
@@ -72,6 +72,7 @@ export function stateEnsure({ layout, configuration }: Cloud): void {
   folderEnsure(layout.agentDir, { mode: 0o711 });
   folderEnsure(join(layout.stateDir, 'tls'), { mode: 0o711 });
   folderEnsure(layout.controlDir, { mode: 0o700, uid: controlUid });
+  folderEnsure(layout.objectDir, { mode: 0o700, uid: controlUid });
   folderEnsure(join(layout.controlDir, 'secrets'), { mode: 0o700, uid: controlUid });
   secretsEnsure(layout, configuration);
   credentialsEnsure(layout, configuration);
@@ -79,10 +80,16 @@ export function stateEnsure({ layout, configuration }: Cloud): void {
   fileWrite(layout.configurationFile, text, { mode: 0o600 });
 }
 
-const unitsOf = (layout: Layout): readonly Unit[] =>
-  (['agent', 'control'] as const).map((name) => ({
+const unitsOf = ({ layout, configuration }: Cloud): readonly Unit[] =>
+  [
+    ...(['agent', 'control'] as const).map((name) => ({ name, argv: roleArgv(name, layout) })),
+    ...Array.from({ length: configuration.object.workers }, (_, worker) => ({
+      name: objectUnitName(worker),
+      argv: objectArgv(worker, layout),
+    })),
+  ].map(({ name, argv }) => ({
     name,
-    argv: roleArgv(name, layout),
+    argv,
     logFile: join(layout.logDir, `${name}.log`),
     lockFile: join(layout.runDir, `${name}.lock`),
     recordFile: join(layout.runDir, `${name}.json`),
@@ -118,7 +125,7 @@ function startWatch(log: Log): StartWatch {
   };
 }
 
-/** Resolves when agent, control and every API are there, or the signal is aborted. */
+/** Resolves when every program and every API are there, or the signal is aborted. */
 async function cameUp(options: SupervisorOptions, starting: StartWatch): Promise<void> {
   const { cloud, signal, progress } = options;
   let stage: Stage = 'keys';
@@ -137,7 +144,7 @@ async function cameUp(options: SupervisorOptions, starting: StartWatch): Promise
     if (hopeless !== null)
       throw failure(cloud.layout, hopeless.unit, `does not come up: ${hopeless.reason}`);
     if (systemClock.now() > limit) {
-      const unit = stage === 'agent' ? 'agent' : 'control';
+      const unit = stage === 'agent' || stage === 'object' ? stage : 'control';
       const apis = silent.map(({ service, reason }) => `; ${service}: ${reason}`).join('');
       throw failure(cloud.layout, unit, `did not come up in time${apis}`);
     }
@@ -148,7 +155,8 @@ async function cameUp(options: SupervisorOptions, starting: StartWatch): Promise
 
 function nextStage(starting: StartWatch): Stage {
   if (!starting.isReady('agent')) return 'agent';
-  return starting.isReady('control') ? 'apis' : 'control';
+  if (!starting.isReady('control')) return 'control';
+  return starting.isReady('object') ? 'apis' : 'object';
 }
 
 function failure(layout: Layout, unit: string, what: string): UserError {

@@ -2,10 +2,17 @@ import type { Actor } from '../kernel/policy.ts';
 
 /** What the object store asks of whoever knows users: the cloud's identity service, or a list on the command line. */
 export interface ObjectIdentity {
-  /** Who a token speaks for; null when it is worth nothing. */
-  tokenActor(token: string): Promise<Actor | null>;
+  /** Who a token speaks for; null when it is worth nothing, or not for this request. */
+  tokenActor(token: string, asked: RequestAsked): Promise<Actor | null>;
   /** The secret of an access key and who it acts for; null when there is no such key. */
   accessKeyFind(accessKey: string): Promise<AccessKey | null>;
+}
+
+/** Application credentials may be good for some requests only. */
+export interface RequestAsked {
+  readonly method: string;
+  /** As the client sent it, without the query. */
+  readonly path: string;
 }
 
 export interface AccessKey {

@@ -66,19 +66,19 @@ export interface WorldParts extends Omit<ObjectWorld, 'root' | 'shards' | 'ticks
   readonly shards: readonly Engine[];
 }
 
-/** Brings the databases up to date; a store keeps the number of shards it was made with. */
-export async function objectWorldOpen({
+/** Brings the databases up to date. */
+export async function objectMigrate({
   root,
   shards,
-  ...parts
-}: WorldParts): Promise<ObjectWorld> {
+}: Pick<WorldParts, 'root' | 'shards'>): Promise<void> {
   await root.migrate('kernel', kernelMigrations);
   await root.migrate('object', rootMigrations);
   for (const shard of shards) await shard.migrate('object_shard', shardMigrations(shard.kind));
-  return {
-    ...parts,
-    root: root.db(),
-    shards: shards.map((shard) => shard.db()),
-    ticksUs: ticksOf(parts.clock),
-  };
 }
+
+export const objectWorldOpen = ({ root, shards, ...parts }: WorldParts): ObjectWorld => ({
+  ...parts,
+  root: root.db(),
+  shards: shards.map((shard) => shard.db()),
+  ticksUs: ticksOf(parts.clock),
+});

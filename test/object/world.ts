@@ -11,6 +11,7 @@ import { containerCreate } from '../../src/object/container.ts';
 import { objectPut, type ObjectPut } from '../../src/object/object-put.ts';
 import { noFacts, type StoredObject } from '../../src/object/object.model.ts';
 import {
+  objectMigrate,
   objectSettingsDefault,
   objectWorldOpen,
   type ObjectSettings,
@@ -41,9 +42,14 @@ export async function storeOpen(options: StoreOptions = {}): Promise<TestStore> 
     engines.push(opened);
     return opened;
   };
-  const world = await objectWorldOpen({
+  const shardNumbers = Array.from({ length: options.shardCount ?? 2 }, (_, n) => n);
+  const databases = {
     root: engine('root'),
-    shards: Array.from({ length: options.shardCount ?? 2 }, (_, n) => engine(`shard-${n}`)),
+    shards: shardNumbers.map((n) => engine(`shard-${n}`)),
+  };
+  await objectMigrate(databases);
+  const world = objectWorldOpen({
+    ...databases,
     blobs: new DiskBlobs(join(folder, 'blobs'), randomIds),
     identity: options.identity ?? { tokenActor: async () => null, accessKeyFind: async () => null },
     clock,

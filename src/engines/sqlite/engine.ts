@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
+import { setTimeout } from 'node:timers/promises';
 import { Kysely } from 'kysely';
 import type { Db, Engine, TableWatch, Tx } from '../../kernel/db.ts';
 import { migrateUp } from '../../kernel/migrate.ts';
@@ -17,14 +18,19 @@ interface Job {
 
 const groupLimit = 128;
 
+/** How long a write waits for another process that writes to the same file. */
+const busyLimitMs = 30_000;
+const busyCode = 5;
+
 /**
  * SQLite in one file: one writer, readers on connections of their own (WAL), `synchronous=FULL` so that an
  * acknowledged change survives a power cut. Writers that wait are committed together: one fsync for all of them.
- * Each keeps a savepoint of its own, so one that fails takes nothing else with it.
+ * Each keeps a savepoint of its own, so one that fails takes nothing else with it. Other processes may write to the
+ * same file: who waits for them does not stop this process.
  */
 export function sqliteOpen(path: string): Engine {
   const writer = connect(path);
-  writer.database.exec('PRAGMA journal_mode=WAL');
+  writer.database.exec('PRAGMA journal_mode=WAL; PRAGMA busy_timeout=0');
   const idleReaders: Connection[] = [];
   const watchers: Connection[] = [];
   const queue: Job[] = [];
@@ -59,7 +65,14 @@ export function sqliteOpen(path: string): Engine {
   return {
     kind: 'sqlite',
     db: <Tables>() => ({ read, write }) as Db<Tables>,
-    migrate: (service, migrations) => migrateUp(writer.kysely, service, migrations),
+    migrate: async (service, migrations) => {
+      writer.database.exec('PRAGMA busy_timeout=30000');
+      try {
+        await migrateUp(writer.kysely, service, migrations);
+      } finally {
+        writer.database.exec('PRAGMA busy_timeout=0');
+      }
+    },
     watch: async () => {
       if (inMemory) return watchOf(writer.database, 'SELECT total_changes() AS version');
       const reader = connectReader(path);
@@ -94,7 +107,7 @@ function connectReader(path: string): Connection {
 async function commitGroup({ database, kysely }: Connection, jobs: readonly Job[]): Promise<void> {
   const settle: (() => void)[] = [];
   try {
-    database.exec('BEGIN IMMEDIATE');
+    await writerBegin(database);
     for (const job of jobs) {
       database.exec('SAVEPOINT job');
       try {
@@ -115,4 +128,20 @@ async function commitGroup({ database, kysely }: Connection, jobs: readonly Job[
     return;
   }
   for (const done of settle) done();
+}
+
+/** SQLite's own waiting would block the event loop. */
+async function writerBegin(database: DatabaseSync): Promise<void> {
+  const limit = performance.now() + busyLimitMs;
+  for (;;) {
+    try {
+      database.exec('BEGIN IMMEDIATE');
+      return;
+    } catch (error) {
+      const isBusy = error instanceof Error && 'errcode' in error && error.errcode === busyCode;
+      if (!isBusy || performance.now() > limit) throw error;
+    }
+    // Not all at the same moment again.
+    await setTimeout(1 + Math.random() * 3);
+  }
 }

@@ -179,3 +179,27 @@ export async function versionPage(
     order by name, seq desc limit ${limit}`.execute(tx);
   return rows;
 }
+
+/** Objects and versions whose time is over, those longest over first. */
+export async function expiredList(
+  tx: ShardTx,
+  { nowMs, afterMs }: { readonly nowMs: number; readonly afterMs: number },
+  limit: number,
+): Promise<Pick<ObjectRow, 'container_id' | 'name' | 'seq' | 'versioned' | 'expires_ms'>[]> {
+  const rows = await Promise.all(
+    (['object', 'version'] as const).map((table) =>
+      tx
+        .selectFrom(table)
+        .select(['container_id', 'name', 'seq', 'versioned', 'expires_ms'])
+        .where('expires_ms', '<=', nowMs)
+        .where('expires_ms', '>=', afterMs)
+        .orderBy('expires_ms')
+        .limit(limit)
+        .execute(),
+    ),
+  );
+  return rows
+    .flat()
+    .toSorted((a, b) => (a.expires_ms ?? 0) - (b.expires_ms ?? 0))
+    .slice(0, limit);
+}

@@ -1,0 +1,79 @@
+import { resolve } from 'node:path';
+import { listenParse } from '../addresses.ts';
+import { exitCodes, textOf, UserError, type Command, type CommandInput } from '../command.ts';
+
+export const objectCommand: Command = {
+  name: 'object',
+  usage: `welkin object - serve the object store: Swift and S3 on one port
+
+  --data DIR             a store of its own, without a cloud, kept in this folder
+  --listen HOST:PORT     where it listens (default 127.0.0.1:8080)
+  --tempauth USER:KEY    who may use it, with Swift's /auth/v1.0; also ACCOUNT:USER:KEY[:GROUP,GROUP]; repeatable
+  --s3-key ACCESS:SECRET who may use it with S3; also ACCESS:SECRET:ACCOUNT; repeatable
+  --workers N            processes that share the port (default 1)
+  --s3-domain NAME       buckets are also reached as BUCKET.NAME; repeatable
+  --swift-domain NAME    containers are also reached as CONTAINER.ACCOUNT.NAME; repeatable
+  --tls-cert FILE, --tls-key FILE   serve over TLS
+
+  --state-dir DIR        the store of a cloud (started by: welkin up)
+
+examples:
+  welkin object --data /srv/store --tempauth test:secret --s3-key AKIATEST:secret
+  curl -i -H 'X-Auth-User: test:test' -H 'X-Auth-Key: secret' http://127.0.0.1:8080/auth/v1.0`,
+  options: {
+    data: { type: 'string' },
+    listen: { type: 'string', default: '127.0.0.1:8080' },
+    tempauth: { type: 'string', multiple: true },
+    's3-key': { type: 'string', multiple: true },
+    workers: { type: 'string', default: '1' },
+    's3-domain': { type: 'string', multiple: true },
+    'swift-domain': { type: 'string', multiple: true },
+    'tls-cert': { type: 'string' },
+    'tls-key': { type: 'string' },
+    // Given by the program that starts several.
+    worker: { type: 'string' },
+    'state-dir': { type: 'string', default: '/var/lib/welkin' },
+  },
+  async run(input) {
+    const data = textOf(input, 'data');
+    if (data === undefined) {
+      const { objectRole } = await import('../object/object-role.ts');
+      return objectRole(workerOf(input) ?? 0).run(input);
+    }
+    const { standaloneRun } = await import('../object/standalone.ts');
+    return standaloneRun({
+      dataDir: resolve(data),
+      listen: listenOf(input),
+      workers: workersOf(input),
+      worker: workerOf(input),
+      tempauth: textsOf(input, 'tempauth'),
+      s3Keys: textsOf(input, 's3-key'),
+      s3Domains: textsOf(input, 's3-domain'),
+      swiftDomains: textsOf(input, 'swift-domain'),
+      tlsCert: textOf(input, 'tls-cert') ?? null,
+      tlsKey: textOf(input, 'tls-key') ?? null,
+    });
+  },
+};
+
+function listenOf(input: CommandInput): NonNullable<ReturnType<typeof listenParse>> {
+  const listen = listenParse(textOf(input, 'listen') ?? '');
+  if (listen !== null) return listen;
+  throw new UserError('--listen: it must be HOST:PORT, such as 127.0.0.1:8080', exitCodes.usage);
+}
+
+function workersOf(input: CommandInput): number {
+  const count = Number(textOf(input, 'workers'));
+  if (Number.isInteger(count) && count >= 1 && count <= 64) return count;
+  throw new UserError('--workers: it must be a whole number from 1 to 64', exitCodes.usage);
+}
+
+function workerOf(input: CommandInput): number | null {
+  const text = textOf(input, 'worker');
+  return text === undefined ? null : Number(text);
+}
+
+function textsOf({ values }: CommandInput, name: string): readonly string[] {
+  const value: unknown = values[name];
+  return Array.isArray(value) ? (value as string[]) : [];
+}

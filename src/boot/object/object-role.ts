@@ -1,0 +1,104 @@
+import { readFileSync } from 'node:fs';
+import { systemClock as clock } from '../../kernel/clock.ts';
+import { randomIds as ids } from '../../kernel/ids.ts';
+import type { Engine } from '../../kernel/db.ts';
+import { identityVerifierOpen } from '../../identity/verifier.ts';
+import type { ObjectIdentity } from '../../object/identity.port.ts';
+import { objectSettingsDefault } from '../../object/object.world.ts';
+import { enginesLoad, keysRead, type EnginesOpen } from '../control-parts.ts';
+import type { Command } from '../command.ts';
+import { controlUid, objectUnitName } from '../layout.ts';
+import { roleCommand } from '../role-command.ts';
+import type { RoleOptions } from '../role.ts';
+import { objectFronts } from './fronts.ts';
+import { objectServe } from './object-serve.ts';
+import { storeOpen, storePrepare } from './object-store.ts';
+
+const serviceType = 'object-store';
+
+/** The object store of a cloud, or one of its workers. Its account is control's: both read the database of users. */
+export const objectRole = (worker: number): Command =>
+  roleCommand({
+    name: objectUnitName(worker),
+    uid: controlUid,
+    umask: 0o077,
+    load: async (configuration) => {
+      const enginesOpen = await enginesLoad(configuration);
+      const { sqliteOpen } = await import('../../engines/sqlite/engine.ts');
+      return (options) => objectRun({ ...options, enginesOpen, engineOpen: sqliteOpen, worker });
+    },
+    usage: '',
+  });
+
+interface ObjectOptions extends RoleOptions {
+  readonly enginesOpen: EnginesOpen;
+  readonly engineOpen: (path: string) => Engine;
+  readonly worker: number;
+}
+
+async function objectRun(options: ObjectOptions): Promise<void> {
+  const { configuration, layout, log, signal, ready, enginesOpen, engineOpen, worker } = options;
+  const { listen, tls, s3Domains, swiftDomains } = configuration.object;
+  await storePrepare({ dataDir: layout.objectDir, engineOpen });
+  const { region } = enginesOpen(layout);
+  const store = await storeOpen({
+    dataDir: layout.objectDir,
+    engineOpen,
+    settings: {
+      ...objectSettingsDefault,
+      region: configuration.region,
+      s3Domains,
+      swiftDomains,
+    },
+    identity: await identityWait(options, region),
+    clock,
+    ids,
+    log,
+  });
+  const keys = tls
+    ? {
+        cert: readFileSync(layout.serverCertificate, 'utf8'),
+        key: readFileSync(layout.serverKey, 'utf8'),
+      }
+    : null;
+  const { world } = store;
+  const leads = worker === 0;
+  await objectServe({ world, fronts: objectFronts, listen, tls: keys, leads, signal, ready });
+  await store.close();
+  await region.close();
+}
+
+/** At the first start control is still making the tables. */
+async function identityWait(options: RoleOptions, engine: Engine): Promise<ObjectIdentity> {
+  for (let waitMs = 50; ; waitMs = Math.min(waitMs * 2, 1000)) {
+    try {
+      return await identityOf(options, engine);
+    } catch (error) {
+      if (options.signal.aborted) throw error;
+      options.log.debug('the database of users is not there yet', { error: String(error) });
+    }
+    await clock.sleep(waitMs, options.signal);
+  }
+}
+
+/** Tokens and access keys are verified here, over the database that control writes. */
+async function identityOf(
+  { configuration, layout }: RoleOptions,
+  engine: Engine,
+): Promise<ObjectIdentity> {
+  const { port } = await identityVerifierOpen(
+    {
+      engine,
+      clock,
+      ids,
+      tokenKeys: keysRead(layout.tokenKeyDir),
+      credentialKeys: keysRead(layout.credentialKeyDir),
+      settings: { tokenLifeMs: configuration.tokenLifeSec * 1000 },
+    },
+    serviceType,
+  );
+  return {
+    tokenActor: (token, asked) => port.tokenActor(token, { serviceType, ...asked }),
+    accessKeyFind: (access) => port.accessKeyGet(access, serviceType),
+  };
+}

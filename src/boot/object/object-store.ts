@@ -1,0 +1,100 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../../kernel/clock.ts';
+import type { Engine } from '../../kernel/db.ts';
+import type { Ids } from '../../kernel/ids.ts';
+import type { Log } from '../../kernel/log.ts';
+import { DiskBlobs } from '../../object/blob/disk-blobs.ts';
+import {
+  objectMigrate,
+  objectWorldOpen,
+  type ObjectSettings,
+  type ObjectWorld,
+} from '../../object/object.world.ts';
+import { UserError } from '../command.ts';
+import { fileWrite } from '../files.ts';
+
+/** What one store is made of, on one disk. */
+export interface StoreParts {
+  readonly dataDir: string;
+  readonly engineOpen: (path: string) => Engine;
+  readonly settings: Omit<ObjectSettings, 'secret'>;
+  readonly identity: ObjectWorld['identity'];
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+}
+
+export interface OpenStore {
+  readonly world: ObjectWorld;
+  close(): Promise<void>;
+}
+
+const shardCountDefault = 4;
+
+interface StoreFile {
+  readonly format: 1;
+  /** For the life of the store: a container is found by it. */
+  readonly shards: number;
+}
+
+/** Makes what is missing, and brings the databases up to date. */
+export async function storePrepare({
+  dataDir,
+  engineOpen,
+}: Pick<StoreParts, 'dataDir' | 'engineOpen'>): Promise<void> {
+  mkdirSync(join(dataDir, 'meta'), { recursive: true, mode: 0o700 });
+  const store: StoreFile = { format: 1, shards: shardCountDefault };
+  fileWriteOnce(join(dataDir, 'store.json'), `${JSON.stringify(store)}\n`);
+  fileWriteOnce(join(dataDir, 'secret.key'), `${randomBytes(32).toString('base64url')}\n`);
+  const engines = enginesOpen(dataDir, engineOpen);
+  await objectMigrate(engines);
+  await enginesClose(engines);
+}
+
+/** Of several workers that start together, one makes the file and all use it. */
+function fileWriteOnce(path: string, text: string): void {
+  if (existsSync(path)) return;
+  const own = `${path}.${process.pid}`;
+  fileWrite(own, text, { mode: 0o600 });
+  try {
+    linkSync(own, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  rmSync(own);
+}
+
+/** One process's view of a store that was prepared. */
+export async function storeOpen(parts: StoreParts): Promise<OpenStore> {
+  const { dataDir, engineOpen, settings, ...rest } = parts;
+  const engines = enginesOpen(dataDir, engineOpen);
+  const secret = Buffer.from(readFileSync(join(dataDir, 'secret.key'), 'utf8').trim(), 'base64url');
+  const world = objectWorldOpen({
+    ...rest,
+    ...engines,
+    settings: { ...settings, secret },
+    blobs: new DiskBlobs(dataDir, rest.ids),
+  });
+  return { world, close: () => enginesClose(engines) };
+}
+
+interface Engines {
+  readonly root: Engine;
+  readonly shards: readonly Engine[];
+}
+
+function enginesOpen(dataDir: string, engineOpen: (path: string) => Engine): Engines {
+  const { format, shards } = JSON.parse(
+    readFileSync(join(dataDir, 'store.json'), 'utf8'),
+  ) as StoreFile;
+  if (format !== 1) throw new UserError(`${dataDir} was made by a newer welkin`);
+  const open = (name: string): Engine => engineOpen(join(dataDir, 'meta', `${name}.db`));
+  const names = Array.from({ length: shards }, (_, n) => `shard-${String(n).padStart(2, '0')}`);
+  return { root: open('root'), shards: names.map(open) };
+}
+
+async function enginesClose({ root, shards }: Engines): Promise<void> {
+  for (const engine of [root, ...shards]) await engine.close();
+}

@@ -1,0 +1,111 @@
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { sqliteOpen } from '../../engines/sqlite/engine.ts';
+import { systemClock as clock } from '../../kernel/clock.ts';
+import { causesOf } from '../../kernel/errors.ts';
+import { randomIds as ids } from '../../kernel/ids.ts';
+import { logOpen } from '../../kernel/log.ts';
+import { objectSettingsDefault } from '../../object/object.world.ts';
+import { listenText, type Listen } from '../addresses.ts';
+import { exitCodes, UserError } from '../command.ts';
+import { lockHold } from '../lock.ts';
+import { objectFronts } from './fronts.ts';
+import { objectServe } from './object-serve.ts';
+import { storeOpen, storePrepare } from './object-store.ts';
+import { standaloneIdentity, staticKeyParse, tempauthParse } from './standalone-identity.ts';
+import { workersRun } from './workers.ts';
+
+export interface Standalone {
+  readonly dataDir: string;
+  readonly listen: Listen;
+  readonly workers: number;
+  /** One of several; null: the only one, or the one that starts them. */
+  readonly worker: number | null;
+  readonly tempauth: readonly string[];
+  readonly s3Keys: readonly string[];
+  readonly s3Domains: readonly string[];
+  readonly swiftDomains: readonly string[];
+  readonly tlsCert: string | null;
+  readonly tlsKey: string | null;
+}
+
+/** The store alone, for those who need no cloud. */
+export async function standaloneRun(options: Standalone): Promise<number> {
+  const { dataDir, listen, workers } = options;
+  const log = logOpen({
+    level: 'info',
+    write: (line) => void process.stderr.write(line),
+    now: () => clock.now(),
+  });
+  const stop = new AbortController();
+  const end = (): void => stop.abort();
+  process.on('SIGTERM', end).on('SIGINT', end).once('disconnect', end);
+  const signal = stop.signal;
+  if (options.worker !== null) {
+    const ready = (): void => void process.send?.('ready');
+    return serve(options, { log, signal, leads: options.worker === 0, ready });
+  }
+  const ready = (): void => {
+    console.log(`the store in ${dataDir} is served on ${listenText(listen)}`);
+  };
+  // Wrong words are found before anything is made.
+  settingsOf(options);
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  lockHold(join(dataDir, 'lock'));
+  await storePrepare({ dataDir, engineOpen: sqliteOpen });
+  if (workers === 1) return serve(options, { log, signal, leads: true, ready });
+  await workersRun({ count: workers, log, signal, ready });
+  return exitCodes.ok;
+}
+
+type Run = Pick<Parameters<typeof objectServe>[0], 'leads' | 'signal' | 'ready'> & {
+  readonly log: ReturnType<typeof logOpen>;
+};
+
+async function serve(options: Standalone, { log, ...run }: Run): Promise<number> {
+  const { tempauth, identity, settings } = settingsOf(options);
+  const { dataDir, listen } = options;
+  const store = await storeOpen({
+    dataDir,
+    engineOpen: sqliteOpen,
+    settings: { ...settings, tempauth },
+    identity,
+    clock,
+    ids,
+    log,
+  });
+  try {
+    const tls = tlsOf(options);
+    await objectServe({ world: store.world, fronts: objectFronts, listen, tls, ...run });
+    return exitCodes.ok;
+  } catch (error) {
+    log.error('ended by an error', { causes: causesOf(error) });
+    return exitCodes.failed;
+  } finally {
+    await store.close();
+  }
+}
+
+function settingsOf({ tempauth, s3Keys, s3Domains, swiftDomains }: Standalone) {
+  const users = tempauth.map(tempauthParse);
+  const account = users[0]?.account ?? 's3';
+  const keys = s3Keys.map((text) => staticKeyParse(text, account));
+  if (users.length === 0 && keys.length === 0) {
+    throw new UserError('nobody could use it: give --tempauth or --s3-key', exitCodes.usage);
+  }
+  return {
+    tempauth: users,
+    identity: standaloneIdentity(users, keys),
+    settings: { ...objectSettingsDefault, s3Domains, swiftDomains },
+  };
+}
+
+function tlsOf({ tlsCert, tlsKey }: Standalone): { cert: string; key: string } | null {
+  if (tlsCert === null && tlsKey === null) return null;
+  for (const path of [tlsCert, tlsKey]) {
+    if (path === null || !existsSync(path)) {
+      throw new UserError('--tls-cert and --tls-key: both files are needed', exitCodes.usage);
+    }
+  }
+  return { cert: readFileSync(tlsCert ?? '', 'utf8'), key: readFileSync(tlsKey ?? '', 'utf8') };
+}

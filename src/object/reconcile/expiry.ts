@@ -1,0 +1,55 @@
+import type { Reconciler } from '../../kernel/reconciler.ts';
+import { Failure } from '../../kernel/errors.ts';
+import { objectDelete } from '../object-delete.ts';
+import type { ObjectWorld } from '../object.world.ts';
+import { shardOf } from '../shard.ts';
+import { containerById } from '../store/container.store.ts';
+import { expiredList } from '../store/object.store.ts';
+import { versionIdOf } from '../object.model.ts';
+
+const pageSize = 200;
+
+/** Objects past their X-Delete-At are not found at once; here they go, with their bytes. Locked ones stay. */
+export const expirySweep = (world: ObjectWorld): Reconciler => ({
+  name: 'object-expiry',
+  everyMs: 60_000,
+  async run(signal) {
+    for (const shard of world.shards) {
+      for (let after = 0; !signal.aborted;) {
+        const at = after;
+        const nowMs = world.clock.now();
+        const rows = await shard.read((tx) => expiredList(tx, { nowMs, afterMs: at }, pageSize));
+        for (const row of rows) await expire(world, row);
+        const last = rows.at(-1);
+        if (last === undefined || rows.length < pageSize) break;
+        after = last.expires_ms ?? nowMs;
+      }
+    }
+  },
+});
+
+type Expired = Awaited<ReturnType<typeof expiredList>>[number];
+
+async function expire(
+  world: ObjectWorld,
+  { container_id, name, seq, versioned }: Expired,
+): Promise<void> {
+  try {
+    const container = await shardOf(world, container_id).read((tx) =>
+      containerById(tx, container_id),
+    );
+    const versionId = versionIdOf(seq, versioned === 1);
+    await objectDelete(world, container, {
+      name,
+      versionId,
+      guard: (current) => {
+        // Another one of the same name took its place, or it got more time.
+        const isDue =
+          current?.seq === seq && (current.expiresAtMs ?? Infinity) <= world.clock.now();
+        if (!isDue) throw new Failure('precondition_failed', 'not this one');
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+  }
+}
