@@ -1,8 +1,10 @@
 import { Type } from 'typebox';
 import type { Context } from '../kernel/context.ts';
-import { invalid } from '../kernel/errors.ts';
+import { Failure, invalid } from '../kernel/errors.ts';
 import { endpointsOf } from '../kernel/http/endpoint.ts';
+import { isUuid } from '../kernel/ids.ts';
 import type { ComputeWorld } from './compute.world.ts';
+import { serverFor } from './server-get.ts';
 
 /** Before 2.36 Nova had security groups of its own; since then these calls are the network service's. */
 const until = '2.35';
@@ -65,11 +67,19 @@ const Group = Type.Object(
   strict,
 );
 
-const call = (
+/** Nova knew no conflicts here: what the network service calls one was a bad request. */
+async function call(
   context: ProxyContext,
   id: string,
   input: Parameters<ComputeWorld['network']['securityGroupCall']>[2] = {},
-) => context.world.network.securityGroupCall(context, id, input);
+): Promise<unknown> {
+  try {
+    return await context.world.network.securityGroupCall(context, id, input);
+  } catch (error) {
+    if (error instanceof Failure && error.kind === 'conflict') throw invalid(error.message);
+    throw error;
+  }
+}
 
 async function groupsOf(context: ProxyContext): Promise<readonly NeutronGroup[]> {
   const body = (await call(context, 'security_groups.list')) as { security_groups: NeutronGroup[] };
@@ -119,6 +129,23 @@ const portOf = (value: number | string | null | undefined): number | null => {
 const OneGroup = Type.Object({ security_group: Group });
 
 export const securityGroupProxyRoutes = [
+  endpoint(
+    {
+      id: 'servers.security-groups',
+      method: 'GET',
+      path: '/v2.1/servers/:serverId/os-security-groups',
+      rule: 'os_compute_api:os-security-groups:list',
+      reply: { 200: Type.Object({ security_groups: Type.Array(Group) }) },
+    },
+    async (context, { params: { serverId = '' } }) => {
+      const { id } = await serverFor(context, serverId, 'os_compute_api:os-security-groups:list');
+      const ports = (await context.world.network.portsOf([id])).get(id) ?? [];
+      const ids = new Set(ports.flatMap(({ securityGroups }) => securityGroups.map((g) => g.id)));
+      const all = await groupsOf(context);
+      const shown = all.filter((group) => ids.has(group.id)).map((group) => groupView(group, all));
+      return { status: 200, body: { security_groups: shown } };
+    },
+  ),
   endpoint(
     {
       id: 'security-groups.list',
@@ -208,6 +235,9 @@ export const securityGroupProxyRoutes = [
     },
     async (context, { body: { security_group_rule: wish } }) => {
       const cidr = wish.cidr ?? null;
+      if (!isUuid(String(wish.parent_group_id))) {
+        throw invalid(`Security group id is not uuid: ${wish.parent_group_id}`);
+      }
       const security_group_rule = {
         security_group_id: String(wish.parent_group_id),
         direction: 'ingress',

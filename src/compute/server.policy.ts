@@ -69,6 +69,7 @@ const rules: Readonly<Record<string, Persona>> = {
   'os_compute_api:servers:stop': 'member',
   'os_compute_api:servers:migrations:index': 'admin',
   'os_compute_api:servers:migrations:show': 'admin',
+  'os_compute_api:os-security-groups:list': 'reader',
   'os_compute_api:os-security-groups:add': 'member',
   'os_compute_api:os-security-groups:remove': 'member',
   'os_compute_api:os-floating-ips:add': 'member',
