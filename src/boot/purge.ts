@@ -1,8 +1,9 @@
-import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { hostNetworkOpen } from '../agent/network/linux.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { silentLog } from '../kernel/log.ts';
+import { UserError } from './command.ts';
 import { guestUid, type Layout } from './layout.ts';
 import { guestPids, pidsWhere } from './proc.ts';
 import { runningEnd, runningOf, runningRead } from './running.ts';
@@ -26,6 +27,17 @@ const programPids = (stateDir: string): number[] =>
     const role = words[words.findIndex((word) => word.endsWith('/src/main.ts')) + 1] ?? '';
     return ['supervise', 'agent', 'control', 'object'].includes(role) && words[at + 1] === stateDir;
   }).filter((pid) => pid !== process.pid);
+
+/** Only who mounted something there knows whether it may be emptied. */
+export function mountsCheck({ stateDir }: Layout): void {
+  const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');
+  const points = mounts.map((line) => line.split(' ')[1] ?? '');
+  const below = points.find((point) => point.startsWith(`${stateDir}/`));
+  if (below === undefined) return;
+  throw new UserError(
+    `${below} is a file system of its own, which this does not remove: welkin down --guests, umount ${below}, then purge again`,
+  );
+}
 
 /** Everything that a cloud of this state directory made on this machine. Can be repeated, and begun at any state. */
 export async function cloudPurge(layout: Layout): Promise<void> {

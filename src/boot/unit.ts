@@ -24,7 +24,7 @@ export interface BackOff {
   readonly steadyMs: number;
 }
 
-export const unitBackOff: BackOff = { firstMs: 100, mostMs: 15_000, steadyMs: 30_000 };
+export const unitBackOff: BackOff = { firstMs: 100, mostMs: 15_000, steadyMs: 5_000 };
 
 export type UnitEvent =
   | { readonly kind: 'started'; readonly unit: string; readonly pid: number }

@@ -5,23 +5,30 @@
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
+import { agentClientOpen } from '../../src/agent/http/client.ts';
+import { layoutOf } from '../../src/boot/layout.ts';
 import { apiClient, type ApiClient } from '../support/client.ts';
-import { cloudUse, tinyEnsure, until, type Cloud } from '../support/cloud.ts';
+import { cloudUse, until, type Cloud } from '../support/cloud.ts';
+import { tinyUpload } from '../support/tiny-image.ts';
 
 /** All of them in the long run (`welkin test fault --all`). */
 const kills = Number(
   process.env['WELKIN_TEST_KILLS'] ?? (process.env['WELKIN_TEST_ALL'] ? 200 : 40),
 );
 const workers = 3;
+const logsKept = resolve('.state', 'test-logs', 'kill');
 
 interface Watch {
   /** Acknowledged and not yet asked to go. */
   readonly alive: Set<string>;
   readonly faults: string[];
+  /** Acts that were acknowledged and came to their end. */
+  done: number;
+  kills: number;
   isOver: boolean;
 }
 
@@ -47,7 +54,7 @@ async function serverCreate(
 
 /** The server when it is at rest: no task, and not being built. */
 async function settled({ api }: House, watch: Watch, id: string) {
-  return until(
+  const server = await until(
     `server ${id} to settle`,
     async () => {
       const { status, json } = await api.insist('GET', `${servers}/${id}`);
@@ -60,6 +67,8 @@ async function settled({ api }: House, watch: Watch, id: string) {
     },
     600_000,
   );
+  watch.done++;
+  return server;
 }
 
 async function act({ api }: House, id: string, body: object): Promise<boolean> {
@@ -108,7 +117,9 @@ async function poll({ api }: House, watch: Watch): Promise<void> {
   }
 }
 
-const pidOf = (cloud: Cloud, program: 'control' | 'agent'): number | null => {
+type Program = 'control' | 'agent';
+
+const pidOf = (cloud: Cloud, program: Program): number | null => {
   try {
     const text = readFileSync(join(cloud.stateDir, 'run', `${program}.json`), 'utf8');
     return (JSON.parse(text) as { pid: number }).pid;
@@ -117,16 +128,40 @@ const pidOf = (cloud: Cloud, program: 'control' | 'agent'): number | null => {
   }
 };
 
-async function killAtRandom(cloud: Cloud): Promise<void> {
-  for (let n = 0; n < kills; n++) {
-    await sleep(300 + Math.random() * 1_200);
-    const pid = pidOf(cloud, n % 2 === 0 ? 'control' : 'agent');
-    if (pid === null) continue;
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // It has just been killed and is being started again.
-    }
+/**
+ * Kills one program again and again, and counts. Some lives end during the start; most begin to work first, however
+ * long a busy machine takes to start them.
+ */
+async function killAgain(cloud: Cloud, watch: Watch, program: Program): Promise<void> {
+  while (watch.kills < kills && watch.faults.length === 0) {
+    const isAtStart = Math.random() < 0.2;
+    if (!isAtStart) await until(`${program} to work`, () => isAtWork(cloud, program));
+    await sleep(isAtStart ? Math.random() * 1_500 : Math.random() ** 2 * 6_000);
+    const pid = pidOf(cloud, program);
+    if (pid === null || !killed(pid)) continue;
+    watch.kills++;
+    if (watch.kills % 20 === 0)
+      console.log(`${watch.kills} kills, ${watch.done} acts came to their end`);
+  }
+}
+
+async function isAtWork(cloud: Cloud, program: Program): Promise<boolean> {
+  try {
+    if (program === 'control') return (await fetch(`${cloud.apiUrl}/identity/v3`)).status === 200;
+    const agent = agentClientOpen({ socketPath: layoutOf(cloud.stateDir).agentSocket });
+    await agent.hostGet().finally(() => agent.close());
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function killed(pid: number): boolean {
+  try {
+    return process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has just ended and its record is not gone yet.
+    return false;
   }
 }
 
@@ -144,13 +179,8 @@ const guestPids = (cloud: Cloud): string[] =>
 
 test(`${kills} kills of control and agent lose nothing and leave nothing`, async () => {
   await using cloud = await cloudUse();
-  await tinyEnsure(cloud);
   const api = await apiClient(cloud);
-  const find = async (path: string, key: string, name: string): Promise<string> => {
-    const { json } = await api.insist('GET', `${path}?name=${name}`);
-    return json[key][0].id;
-  };
-  const imageId = await find('/image/v2/images', 'images', 'tiny');
+  const imageId = await tinyUpload(api);
   const made = await api.insist('POST', '/network/v2.0/networks', {
     network: { name: 'kill-net' },
   });
@@ -158,19 +188,23 @@ test(`${kills} kills of control and agent lose nothing and leave nothing`, async
   const subnet = { network_id: networkId, ip_version: 4, cidr: '10.9.0.0/24' };
   await api.insist('POST', '/network/v2.0/subnets', { subnet });
   const house: House = { api, imageId, networkId };
-  const watch: Watch = { alive: new Set(), faults: [], isOver: false };
+  const watch: Watch = { alive: new Set(), faults: [], done: 0, kills: 0, isOver: false };
 
   const witness = await serverCreate(house, 'kill-witness');
   assert(witness !== null);
   assert.equal((await settled(house, watch, witness)).status, 'ACTIVE');
   const [witnessPid] = guestPids(cloud);
 
-  const working = Array.from({ length: workers }, (_, index) => work(house, watch, index));
-  const polling = poll(house, watch);
-  await killAtRandom(cloud);
+  const note = (error: unknown): void => void watch.faults.push(String(error));
+  const working = Array.from({ length: workers }, (_, index) =>
+    work(house, watch, index).catch(note),
+  );
+  const polling = poll(house, watch).catch(note);
+  await Promise.all([killAgain(cloud, watch, 'control'), killAgain(cloud, watch, 'agent')]);
   watch.isOver = true;
   await Promise.all([...working, polling]);
-  assert.deepEqual(watch.faults, []);
+  if (watch.faults.length > 0) cpSync(join(cloud.stateDir, 'log'), logsKept, { recursive: true });
+  assert.deepEqual(watch.faults, [], `logs are in ${logsKept}`);
   assert.ok(guestPids(cloud).includes(witnessPid ?? ''), 'the guest that nobody touched runs on');
 
   const { json } = await api.insist('GET', servers);

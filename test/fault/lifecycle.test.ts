@@ -7,7 +7,9 @@ import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { guestPids, pidsWhere } from '../../src/boot/proc.ts';
+import { apiClient } from '../support/client.ts';
 import { cloudUse, until, type Cloud } from '../support/cloud.ts';
+import { tinyUpload } from '../support/tiny-image.ts';
 
 const launcher = resolve('welkin');
 
@@ -68,7 +70,7 @@ describe('the life of a cloud', () => {
   before(async () => {
     delete process.env['WELKIN_TEST_STATE_DIR'];
     cloud = await cloudUse();
-    await cloud.welkin('image', 'build', 'tiny');
+    await tinyUpload(await apiClient(cloud));
     const openstack = (...words: string[]) => cloud.openstack('welkin-demo', ...words);
     await openstack(...['security', 'group', 'rule', 'create', '--protocol', 'icmp', 'default']);
     await openstack(

@@ -19,6 +19,9 @@ export interface ApiClient {
   insist(method: string, path: string, body?: unknown): Promise<ApiAnswer>;
 }
 
+/** A program that is killed again and again is started after ever longer waits. */
+const insistMs = 300_000;
+
 const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
 export interface Login {
@@ -65,12 +68,12 @@ export async function apiClient(
     }
   };
   const insist: ApiClient['insist'] = async (method, path, body) => {
-    for (let attempt = 0; attempt < 600; attempt++) {
+    for (const end = performance.now() + insistMs; performance.now() < end;) {
       const answer = await send(method, path, body);
       if (answer !== null) return answer;
       await pause(100);
     }
-    throw new Error(`${method} ${path}: no answer in a minute`);
+    throw new Error(`${method} ${path}: no answer in ${insistMs / 60_000} minutes`);
   };
   const made = await insist('POST', '/identity/v3/auth/tokens', { auth });
   token = made.headers.get('x-subject-token') ?? '';

@@ -34,31 +34,43 @@ async function freePort(): Promise<number> {
  */
 export async function cloudUse(): Promise<Cloud> {
   const shared = process.env['WELKIN_TEST_STATE_DIR'];
-  if (shared !== undefined) return cloudAt(shared, async () => {});
-  const stateDir = mkdtempSync(join(tmpdir(), 'welkin-test-'));
+  if (shared !== undefined)
+    return cloudAt(shared, { within: nowhereElse, dispose: async () => {} });
+  return cloudStart(mkdtempSync(join(tmpdir(), 'welkin-test-')));
+}
+
+/** The words before every command, which say where it runs. */
+export type Within = () => readonly string[];
+const nowhereElse: Within = () => [];
+
+/** A cloud in a state directory of its own, gone afterwards. */
+export async function cloudStart(stateDir: string, within: Within = nowhereElse): Promise<Cloud> {
   const range = 16 + (process.pid % 200);
   const toml = join(stateDir, 'welkin.toml');
   writeFileSync(
     toml,
     `listen = "127.0.0.1:${await freePort()}"\n[external]\ncidr = "172.25.${range}.0/24"\n`,
   );
-  const purge = async (): Promise<void> => {
-    spawnSync(launcher, ['down', '--purge', '--yes', '--state-dir', stateDir], {
-      stdio: 'inherit',
-    });
+  const dispose = async (): Promise<void> => {
+    const [down, ...words] = [...within(), launcher, 'down', '--purge', '--yes'];
+    spawnSync(down, [...words, '--state-dir', stateDir], { stdio: 'inherit' });
     rmSync(stateDir, { recursive: true, force: true });
   };
-  const up = spawnSync(launcher, ['up', '--state-dir', stateDir, '--config', toml], {
-    encoding: 'utf8',
-  });
+  const [file, ...words] = [...within(), launcher, 'up', '--config', toml];
+  const up = spawnSync(file, [...words, '--state-dir', stateDir], { encoding: 'utf8' });
   if (up.status !== 0) {
-    await purge();
+    await dispose();
     throw new Error(`welkin up failed:\n${up.stdout}\n${up.stderr}`);
   }
-  return cloudAt(stateDir, purge);
+  return cloudAt(stateDir, { within, dispose });
 }
 
-async function cloudAt(stateDir: string, dispose: () => Promise<void>): Promise<Cloud> {
+interface CloudPlace {
+  readonly within: Within;
+  readonly dispose: () => Promise<void>;
+}
+
+async function cloudAt(stateDir: string, { within, dispose }: CloudPlace): Promise<Cloud> {
   const openrc = readFileSync(join(stateDir, 'openrc'), 'utf8');
   const authUrl = /OS_AUTH_URL="([^"]+)"/.exec(openrc)?.[1];
   assert(authUrl !== undefined);
@@ -66,8 +78,9 @@ async function cloudAt(stateDir: string, dispose: () => Promise<void>): Promise<
   return {
     stateDir,
     apiUrl: authUrl.replace(/\/identity\/v3$/, ''),
-    async welkin(...words) {
-      const { stdout } = await execute(launcher, [...words, '--state-dir', stateDir], { env });
+    async welkin(...command) {
+      const [file = '', ...words] = [...within(), launcher, ...command];
+      const { stdout } = await execute(file, [...words, '--state-dir', stateDir], { env });
       return stdout;
     },
     async openstack(as, ...words) {

@@ -1,6 +1,7 @@
 /** The small guest image for tests that boot real guests. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { tinyImageBuild } from '../../src/guestimage/build.ts';
+import type { ApiClient } from './client.ts';
 
 /** Where `welkin test` puts the image before it starts the tests. */
 const builtPath = '.state/tiny.qcow2';
@@ -16,4 +17,12 @@ export async function tinyImage(): Promise<string> {
     onProgress: () => {},
   });
   return built;
+}
+
+/** Uploads it where the mirror of the packages cannot be reached. */
+export async function tinyUpload(api: ApiClient): Promise<string> {
+  const image = { name: 'tiny', disk_format: 'qcow2', container_format: 'bare' };
+  const made = await api.insist('POST', '/image/v2/images', { ...image, visibility: 'public' });
+  await api.upload(`/image/v2/images/${made.json.id}/file`, readFileSync(await tinyImage()));
+  return made.json.id;
 }

@@ -32,6 +32,16 @@ const nodeTests = (name: string, pattern: string): readonly Step[] => {
   return [{ name, counts: 'node', argv: ['--test-concurrency=1', ...files] }];
 };
 
+const guestImage: Step = {
+  name: 'guest image',
+  counts: 'exit',
+  argv: [process.execPath, 'src/main.ts', 'image', 'build', 'tiny', '--output', tinyImagePath],
+};
+
+/** Where nothing of this machine's network and processes is seen. */
+const inNamespaces = (steps: readonly Step[]): readonly Step[] =>
+  steps.map((step) => ({ ...step, within: 'test/support/in-namespaces' }));
+
 /** Programs beside the tests that run a suite of others, such as Tempest, and count for themselves. */
 const countingPrograms = (pattern: string): readonly Step[] =>
   globSync(pattern)
@@ -78,24 +88,9 @@ export const suites: readonly Suite[] = [
     needsRoot: true,
     limitMin: 30,
     steps: () => [
-      {
-        name: 'guest image',
-        counts: 'exit',
-        argv: [
-          process.execPath,
-          'src/main.ts',
-          'image',
-          'build',
-          'tiny',
-          '--output',
-          tinyImagePath,
-        ],
-      },
+      guestImage,
       ...nodeTests('package mirror', 'test/mirror/**/*.test.ts'),
-      ...nodeTests('dataplane', 'test/dataplane/**/*.test.ts').map((step) => ({
-        ...step,
-        within: 'test/dataplane/in-namespaces',
-      })),
+      ...inNamespaces(nodeTests('dataplane', 'test/dataplane/**/*.test.ts')),
     ],
   },
   {
@@ -125,11 +120,15 @@ export const suites: readonly Suite[] = [
   },
   {
     name: 'fault',
-    about: 'programs killed and disks filled under load',
+    about: 'programs killed, power cut, disks filled',
     cloud: false,
     needsRoot: true,
     limitMin: 60,
-    steps: () => nodeTests('fault', 'test/fault/**/*.test.ts'),
+    steps: () => [
+      guestImage,
+      ...inNamespaces(nodeTests('machine', 'test/fault/machine/*.test.ts')),
+      ...nodeTests('fault', 'test/fault/*.test.ts'),
+    ],
   },
 ];
 

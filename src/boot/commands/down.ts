@@ -7,7 +7,7 @@ import { exitCodes, isSet, UserError, type Command, type CommandInput } from '..
 import { layoutOf, type Layout } from '../layout.ts';
 import { rootCheck } from '../root-check.ts';
 import { guestPids } from '../proc.ts';
-import { cloudPurge, isStateDir, programsEnd } from '../purge.ts';
+import { cloudPurge, isStateDir, mountsCheck, programsEnd } from '../purge.ts';
 
 export const downCommand: Command = {
   name: 'down',
@@ -70,6 +70,7 @@ async function purge(layout: Layout, input: CommandInput): Promise<number> {
     return exitCodes.failed;
   }
   const database = isStateDir(layout) ? cloudStarted(stateDir)?.configuration.databaseUrl : null;
+  mountsCheck(layout);
   await cloudPurge(layout);
   console.log(`Nothing of the cloud in ${stateDir} is left on this machine.`);
   if (typeof database === 'string')

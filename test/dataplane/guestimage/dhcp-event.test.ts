@@ -10,7 +10,7 @@ const execute = promisify(execFile);
 const script = fileURLToPath(new URL('../../../src/guestimage/files/dhcp-event', import.meta.url));
 // It writes to /run and changes routes: only where both are the suite's own.
 const skip =
-  process.env['WELKIN_OWN_NAMESPACES'] === undefined && 'needs test/dataplane/in-namespaces';
+  process.env['WELKIN_OWN_NAMESPACES'] === undefined && 'needs test/support/in-namespaces';
 
 async function nicMake(t: TestContext, name: string): Promise<void> {
   // A pair, so that there is a carrier.
