@@ -1,0 +1,37 @@
+const special = /[&<>"\p{Cc}\ufffe\uffff]/u;
+const specials = /[&<>"\p{Cc}\ufffe\uffff]/gu;
+const replacements: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+};
+
+export function escaped(text: string): string {
+  if (!special.test(text)) return text;
+  // XML 1.0 cannot carry most control characters; S3 writes them as references all the same.
+  return text.replace(
+    specials,
+    (found) => replacements[found] ?? `&#x${found.charCodeAt(0).toString(16)};`,
+  );
+}
+
+export const element = (name: string, text: string | number | boolean): string =>
+  `<${name}>${typeof text === 'string' ? escaped(text) : text}</${name}>`;
+
+/** Nothing where there is nothing to tell. */
+export const elementIf = (
+  name: string,
+  text: string | number | boolean | null | undefined,
+): string => (text === null || text === undefined ? '' : element(name, text));
+
+export const elements = (name: string, texts: readonly string[]): string =>
+  texts.map((text) => element(name, text)).join('');
+
+export const xmlDeclaration = '<?xml version="1.0" encoding="UTF-8"?>\n';
+const namespace = 'http://s3.amazonaws.com/doc/2006-03-01/';
+
+export const xmlDocument = (root: string, content: string): string =>
+  `${xmlDeclaration}<${root} xmlns="${namespace}">${content}</${root}>`;
+
+export const isoMilliseconds = (ms: number): string => new Date(ms).toISOString();
