@@ -1,0 +1,222 @@
+import { createHash, hash, type Hash } from 'node:crypto';
+import type { StreamHash } from '../../object/object.model.ts';
+import type { Received } from '../../object/object-put.ts';
+import {
+  checksumCheck,
+  checksumHeader,
+  checksumNameOf,
+  checksumNames,
+  hasherNew,
+  type ChecksumName,
+  type Hasher,
+} from './checksum/checksum.ts';
+import { S3Failure } from './failure.ts';
+import type { Scene } from './scene.ts';
+import { ChunkedDecoder } from './signature/chunked.ts';
+import { sameText } from './signature/v4.ts';
+
+const documentLimitBytes = 1 << 20;
+/** Bodies up to this are taken whole, which spares them the machinery of streams. */
+const wholeBytes = 64 << 10;
+/** Largest object of a single PUT, and largest part. */
+const putLimitBytes = 5 * 2 ** 30;
+
+/** A body on its way into the store. */
+export interface Intake {
+  readonly body: AsyncIterable<Uint8Array> | Uint8Array;
+  readonly sizeBytes: number | null;
+  readonly limitBytes: number;
+  readonly hashes: readonly StreamHash[];
+  /** After the last byte: throws where a digest differs; gives the checksum to keep. */
+  finish(got: Received): { readonly name: ChecksumName; readonly value: string } | null;
+}
+
+interface WantedChecksum {
+  readonly name: ChecksumName;
+  /** Null: it follows in a trailer, or the store makes it because it was asked to. */
+  readonly value: string | null;
+  readonly isTrailer: boolean;
+}
+
+/** The checksum that a request brings, announces or asks for. */
+function checksumWanted(scene: Scene): WantedChecksum | null {
+  const given = checksumNames.flatMap((name) => {
+    const value = scene.header(checksumHeader(name));
+    return value === null ? [] : [{ name, value: checksumCheck(name, value), isTrailer: false }];
+  });
+  const announced = trailersOf(scene).map((text) => {
+    const name = checksumNames.find((known) => checksumHeader(known) === text);
+    if (name !== undefined) return { name, value: null, isTrailer: true };
+    throw new S3Failure('InvalidRequest', 'The value specified in the x-amz-trailer header is not supported');
+  });
+  const [first, second] = [...given, ...announced];
+  if (second !== undefined) {
+    throw new S3Failure('InvalidRequest', 'Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.');
+  }
+  const asked = scene.header('x-amz-sdk-checksum-algorithm');
+  if (asked === null) return first ?? null;
+  const name = checksumNameOf(asked);
+  if (name === null) throw new S3Failure('InvalidRequest', 'Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]');
+  if (first === undefined) {
+    throw new S3Failure('InvalidRequest', 'x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.');
+  }
+  if (first.name !== name) throw new S3Failure('InvalidRequest', 'Value for x-amz-sdk-checksum-algorithm header is invalid.');
+  return first;
+}
+
+function trailersOf(scene: Scene): readonly string[] {
+  const text = scene.header('x-amz-trailer');
+  if (text === null) return [];
+  if (scene.payload.kind !== 'chunked' || !scene.payload.hasTrailers) {
+    throw new S3Failure('InvalidRequest', 'The value specified in the x-amz-trailer header needs a payload with trailers');
+  }
+  return text.split(',').map((name) => name.trim().toLowerCase()).filter((name) => name !== '');
+}
+
+/** Hex; null: the request has no Content-MD5. */
+function md5Wanted(scene: Scene): string | null {
+  const text = scene.header('content-md5');
+  if (text === null) return null;
+  const bytes = Buffer.from(text, 'base64');
+  if (bytes.length === 16 && /^[A-Za-z0-9+/]{22}==$/.test(text.trim())) return bytes.toString('hex');
+  throw new S3Failure('InvalidDigest', undefined, { fields: { 'Content-MD5': text } });
+}
+
+export function sizeOf(scene: Scene): number | null {
+  const { headers } = scene.request;
+  const name = scene.payload.kind === 'chunked' ? 'x-amz-decoded-content-length' : 'content-length';
+  const text = scene.header(name);
+  if (text === null) {
+    const isStreamed = headers['transfer-encoding'] !== undefined && scene.payload.kind !== 'chunked';
+    if (isStreamed) return null;
+    throw new S3Failure('MissingContentLength');
+  }
+  if (!/^\d{1,15}$/.test(text)) {
+    throw new S3Failure('InvalidArgument', undefined, { fields: { ArgumentName: name, ArgumentValue: text } });
+  }
+  return Number(text);
+}
+
+export const isDigestGiven = (scene: Scene): boolean =>
+  scene.header('content-md5') !== null ||
+  checksumNames.some((name) => scene.header(checksumHeader(name)) !== null) ||
+  scene.header('x-amz-trailer') !== null;
+
+/** `fallback`: the checksum that an upload in parts keeps for each part, given or not. */
+export async function intakeOpen(
+  scene: Scene,
+  fallback: ChecksumName | null = null,
+): Promise<Intake> {
+  const sizeBytes = sizeOf(scene);
+  if (sizeBytes !== null && sizeBytes > putLimitBytes) {
+    throw new S3Failure('EntityTooLarge', undefined, {
+      fields: { ProposedSize: String(sizeBytes), MaxSizeAllowed: String(putLimitBytes) },
+    });
+  }
+  const wanted = checksumWanted(scene);
+  const md5 = md5Wanted(scene);
+  const name = wanted?.name ?? fallback;
+  const hasher = name === null ? null : hasherNew(name);
+  const sha256 = scene.payload.kind === 'sha256' ? createHash('sha256') : null;
+  const decoder = decoderOf(scene, sizeBytes);
+  const isSmall = sizeBytes !== null && sizeBytes <= wholeBytes && decoder === null;
+  const body = isSmall
+    ? await scene.context.bodyWhole(wholeBytes)
+    : decoder === null
+      ? scene.context.body()
+      : decoded(scene.context.body(), decoder);
+  return {
+    body,
+    sizeBytes,
+    limitBytes: putLimitBytes,
+    hashes: [hasher, sha256].filter((one) => one !== null),
+    finish(got) {
+      const trailers = decoder?.finish() ?? null;
+      digestsCheck(scene, { md5, sha256 }, got);
+      if (hasher === null || name === null) return null;
+      return { name, value: checksumHeld(hasher, name, givenOf(wanted, trailers)) };
+    },
+  };
+}
+
+function givenOf(
+  wanted: WantedChecksum | null,
+  trailers: ReadonlyMap<string, string> | null,
+): string | null {
+  if (wanted === null || !wanted.isTrailer) return wanted?.value ?? null;
+  return checksumCheck(wanted.name, trailers?.get(checksumHeader(wanted.name)) ?? '');
+}
+
+function checksumHeld(hasher: Hasher, name: ChecksumName, given: string | null): string {
+  const value = hasher.digest().toString('base64');
+  if (given === null || given === value) return value;
+  throw new S3Failure('BadDigest', `The ${name} you specified did not match the calculated checksum.`);
+}
+
+function digestsCheck(
+  { payload }: Scene,
+  { md5, sha256 }: { readonly md5: string | null; readonly sha256: Hash | null },
+  got: Received,
+): void {
+  if (sha256 !== null && payload.kind === 'sha256') {
+    const computed = sha256.digest('hex');
+    if (!sameText(computed, payload.hex)) {
+      throw new S3Failure('XAmzContentSHA256Mismatch', undefined, {
+        fields: {
+          ClientComputedContentSHA256: payload.hex,
+          S3ComputedContentSHA256: computed,
+        },
+      });
+    }
+  }
+  if (md5 !== null && md5 !== got.md5) {
+    throw new S3Failure('BadDigest', undefined, {
+      fields: { ExpectedDigest: md5, CalculatedDigest: Buffer.from(got.md5, 'hex').toString('base64') },
+    });
+  }
+}
+
+function decoderOf(scene: Scene, sizeBytes: number | null): ChunkedDecoder | null {
+  const { payload } = scene;
+  if (payload.kind !== 'chunked') return null;
+  return new ChunkedDecoder({
+    signed: payload.signed,
+    trailers: payload.hasTrailers ? trailersOf(scene) : null,
+    decodedBytes: sizeBytes ?? 0,
+  });
+}
+
+async function* decoded(
+  chunks: AsyncIterable<Uint8Array>,
+  decoder: ChunkedDecoder,
+): AsyncIterable<Uint8Array> {
+  for await (const chunk of chunks) {
+    yield* decoder.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+  }
+}
+
+/** A small body, whole and checked against every digest the request brings. */
+export async function bodyDocument(scene: Scene, limitBytes = documentLimitBytes): Promise<Buffer> {
+  const wanted = checksumWanted(scene);
+  const md5 = md5Wanted(scene);
+  const { payload } = scene;
+  // aws-chunked bytes are longer than what they carry.
+  const raw = await bodyTaken(scene, limitBytes + (payload.kind === 'chunked' ? limitBytes : 0));
+  const decoder = decoderOf(scene, payload.kind === 'chunked' ? sizeOf(scene) : null);
+  const bytes = decoder === null ? raw : Buffer.concat(decoder.push(raw));
+  const trailers = decoder?.finish() ?? null;
+  const sha256 = payload.kind === 'sha256' ? createHash('sha256').update(bytes) : null;
+  digestsCheck(scene, { md5, sha256 }, { md5: md5 === null ? '' : hash('md5', bytes), sizeBytes: bytes.length });
+  if (wanted !== null) {
+    const hasher = hasherNew(wanted.name);
+    hasher.update(bytes);
+    checksumHeld(hasher, wanted.name, givenOf(wanted, trailers));
+  }
+  return bytes;
+}
+
+async function bodyTaken(scene: Scene, limitBytes: number): Promise<Buffer> {
+  const announced = Number(scene.request.headers['content-length'] ?? 0);
+  if (announced > limitBytes) throw new S3Failure('MaxMessageLengthExceeded');
+  return await scene.context.bodyWhole(limitBytes);
+}

@@ -1,0 +1,7 @@
+import type { Scene } from './scene.ts';
+import type { OwnerNames } from './settings/acl.ts';
+
+/** Who may be granted something: projects that the store's identity knows. */
+export function ownerNames({ world }: Scene): OwnerNames {
+  return (ids) => world.identity.projectNames(ids);
+}
