@@ -113,11 +113,6 @@ export async function intakeOpen(
       fields: { ProposedSize: String(sizeBytes), MaxSizeAllowed: String(putLimitBytes) },
     });
   }
-  const wanted = checksumWanted(scene);
-  const md5 = md5Wanted(scene);
-  const name = wanted?.name ?? fallback;
-  const hasher = name === null ? null : hasherNew(name);
-  const sha256 = scene.payload.kind === 'sha256' ? createHash('sha256') : null;
   const decoder = decoderOf(scene, sizeBytes);
   const isSmall = sizeBytes !== null && sizeBytes <= wholeBytes && decoder === null;
   const body = isSmall
@@ -125,6 +120,25 @@ export async function intakeOpen(
     : decoder === null
       ? scene.context.body()
       : decoded(scene.context.body(), decoder);
+  return intakeOf(scene, { body, sizeBytes, decoder }, fallback);
+}
+
+export interface IntakeSource {
+  readonly body: Intake['body'];
+  readonly sizeBytes: number | null;
+  readonly decoder: ChunkedDecoder | null;
+}
+
+export function intakeOf(
+  scene: Scene,
+  { body, sizeBytes, decoder }: IntakeSource,
+  fallback: ChecksumName | null = null,
+): Intake {
+  const wanted = checksumWanted(scene);
+  const md5 = md5Wanted(scene);
+  const name = wanted?.name ?? fallback;
+  const hasher = name === null ? null : hasherNew(name);
+  const sha256 = scene.payload.kind === 'sha256' ? createHash('sha256') : null;
   return {
     body,
     sizeBytes,

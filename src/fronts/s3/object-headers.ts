@@ -57,7 +57,7 @@ export function descriptionOf(scene: Scene): ObjectDescription {
 function metaOf(scene: Scene): Record<string, string> {
   const meta: [string, string][] = [];
   let sizeBytes = 0;
-  for (const [name, value] of Object.entries(scene.request.headers)) {
+  for (const [name, value] of Object.entries(scene.headers)) {
     if (!name.startsWith(metaPrefix) || name.length === metaPrefix.length) continue;
     meta.push([name.slice(metaPrefix.length), headerDecoded(String(value))]);
     sizeBytes += name.length - metaPrefix.length + Buffer.byteLength(String(value), 'latin1');

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Container } from '../../object/container.model.ts';
 import type { FrontContext } from '../../object/front.ts';
 import type { Json } from '../../object/object.model.ts';
@@ -60,6 +60,8 @@ export class Scene {
   readonly caller: Caller;
   readonly payload: Payload;
   readonly nowMs: number;
+  /** The request's own, and what a signed link carries in their place. */
+  readonly headers: IncomingHttpHeaders;
   /** Set by `allow`: an answer that nobody allowed is a bug. */
   wasAsked = false;
   #bucket: Bucket | null = null;
@@ -71,7 +73,11 @@ export class Scene {
       readonly context: FrontContext;
     },
     asked: { readonly query: QueryPairs; readonly address: Address },
-    who: { readonly caller: Caller; readonly payload: Payload },
+    who: {
+      readonly caller: Caller;
+      readonly payload: Payload;
+      readonly headers?: IncomingHttpHeaders;
+    },
   ) {
     this.request = http.request;
     this.response = http.response;
@@ -82,10 +88,22 @@ export class Scene {
     this.caller = who.caller;
     this.payload = who.payload;
     this.nowMs = this.world.clock.now();
+    this.headers = who.headers ?? headersOf(http.request, asked.query, who.caller);
+  }
+
+  /** The same request with what a form says in place of headers, by whoever signed the form. */
+  withForm(form: {
+    readonly headers: IncomingHttpHeaders;
+    readonly key: string;
+    readonly caller: Caller;
+  }): Scene {
+    const { headers, key, caller } = form;
+    const asked = { query: this.query, address: { ...this.address, key } };
+    return new Scene(this, asked, { caller, payload: { kind: 'unsigned' }, headers });
   }
 
   header(name: string): string | null {
-    const value = this.request.headers[name];
+    const value = this.headers[name];
     return value === undefined ? null : String(value);
   }
 
@@ -128,6 +146,21 @@ export class Scene {
   get maker(): Owner {
     return this.caller.owner ?? anonymousOwner;
   }
+}
+
+const signing = /^x-amz-(algorithm|content-sha256|credential|date|expires|security-token|signature|signedheaders)$/;
+
+/** Whoever makes a link cannot set headers, so what they would say stands in the query. */
+function headersOf(
+  { headers }: IncomingMessage,
+  query: QueryPairs,
+  { signature }: Caller,
+): IncomingHttpHeaders {
+  if (!signature.isQuery) return headers;
+  const given = query
+    .map(([name, value]) => [name.toLowerCase(), value] as const)
+    .filter(([name]) => name.startsWith('x-amz-') && !signing.test(name));
+  return given.length === 0 ? headers : { ...Object.fromEntries(given), ...headers };
 }
 
 /** AWS's own name for whoever came without a signature. */

@@ -26,7 +26,7 @@ export async function bucketAclPut(scene: Scene): Promise<Reply> {
 
 /** From the headers or the body, never both. */
 async function grantsOf(scene: Scene, owner: Owner): Promise<Grant[]> {
-  const { headers } = scene.request;
+  const { headers } = scene;
   const names = ownerNames(scene);
   const bytes = await bodyDocument(scene);
   const given = await aclOfHeaders(headers, { owner, bucketOwner: scene.bucket.owner }, names);

@@ -76,7 +76,7 @@ export async function bucketCreate(scene: Scene): Promise<Reply> {
   await locationCheck(scene);
   const hasLock = lockWanted(scene);
   const ownership = ownershipWanted(scene);
-  const grants = await aclOfHeaders(scene.request.headers, { owner, bucketOwner: owner }, ownerNames(scene));
+  const grants = await aclOfHeaders(scene.headers, { owner, bucketOwner: owner }, ownerNames(scene));
   if (ownership === 'BucketOwnerEnforced' && grants !== null && aclIsPublic(grants)) {
     throw new S3Failure('InvalidBucketAclWithObjectOwnership');
   }

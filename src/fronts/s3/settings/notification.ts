@@ -26,9 +26,6 @@ const eventNames = [
   's3:ObjectCreated:CompleteMultipartUpload',
   's3:ObjectRemoved:Delete',
   's3:ObjectRemoved:DeleteMarkerCreated',
-  's3:ObjectTagging:Put',
-  's3:ObjectTagging:Delete',
-  's3:ObjectAcl:Put',
   's3:LifecycleExpiration:Delete',
   's3:LifecycleExpiration:DeleteMarkerCreated',
 ] as const;
