@@ -6,6 +6,8 @@ export interface ObjectIdentity {
   tokenActor(token: string, asked: RequestAsked): Promise<Actor | null>;
   /** The secret of an access key and who it acts for; null when there is no such key. */
   accessKeyFind(accessKey: string): Promise<AccessKey | null>;
+  /** Names of projects by id; ids that nobody has are left out. Absent: whoever knows users knows no projects. */
+  projectNames?(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
 }
 
 /** Application credentials may be good for some requests only. */

@@ -40,9 +40,13 @@ export function isAllowed(scene: Scene, question: Question): boolean {
   if (verdict === 'deny' && !(isOwner && isLock && caller.canWrite)) return false;
   // A role that may not write at home may not write elsewhere.
   if (caller.owner !== null && !mayByRole) return false;
-  const objectOwner = question.object === undefined || question.object === null ? null : objectOwnerOf(bucket, question.object);
+  const objectOwner =
+    question.object === undefined || question.object === null
+      ? null
+      : objectOwnerOf(bucket, question.object);
   if (isOwner && isOwnersOwn(question, bucket, objectOwner)) return true;
-  if (verdict === 'allow' && (objectOwner === null || objectOwner.id === bucket.owner.id)) return true;
+  if (verdict === 'allow' && (objectOwner === null || objectOwner.id === bucket.owner.id))
+    return true;
   return aclVerdict(scene, bucket, question);
 }
 
@@ -80,7 +84,11 @@ function aclVerdict({ caller }: Scene, bucket: Bucket, { acl, object }: Question
   });
 }
 
-function policyVerdict(scene: Scene, bucket: Bucket, question: Question): 'allow' | 'deny' | 'none' {
+function policyVerdict(
+  scene: Scene,
+  bucket: Bucket,
+  question: Question,
+): 'allow' | 'deny' | 'none' {
   const { policy } = bucket;
   if (policy === null) return 'none';
   const { caller } = scene;
@@ -119,7 +127,10 @@ function requestTags(scene: Scene): Readonly<Record<string, string>> {
   return text === null ? {} : tagsOfHeader(text);
 }
 
-function callerFact({ caller, context, request, nowMs }: Scene, key: string): readonly string[] | null {
+function callerFact(
+  { caller, context, request, nowMs }: Scene,
+  key: string,
+): readonly string[] | null {
   const { owner } = caller;
   switch (key) {
     case 'aws:sourceip':
@@ -159,9 +170,21 @@ function requestFact(scene: Scene, bucket: Bucket, key: string): readonly string
     case 's3:versionid':
       return one(scene.param('versionId'));
     case 's3:authtype':
-      return one(caller.signature.version === null ? null : caller.signature.isQuery ? 'REST-QUERY-STRING' : 'REST-HEADER');
+      return one(
+        caller.signature.version === null
+          ? null
+          : caller.signature.isQuery
+            ? 'REST-QUERY-STRING'
+            : 'REST-HEADER',
+      );
     case 's3:signatureversion':
-      return one(caller.signature.version === null ? null : caller.signature.version === 4 ? 'AWS4-HMAC-SHA256' : 'AWS');
+      return one(
+        caller.signature.version === null
+          ? null
+          : caller.signature.version === 4
+            ? 'AWS4-HMAC-SHA256'
+            : 'AWS',
+      );
     case 's3:signatureage':
       return one(caller.signature.version === 4 ? String(caller.signature.ageMs) : null);
     case 's3:resourceaccount':
@@ -174,7 +197,9 @@ function requestFact(scene: Scene, bucket: Bucket, key: string): readonly string
       return one(scene.header(`x-amz-${key.slice(3)}`));
     case 's3:object-lock-remaining-retention-days': {
       const untilMs = Date.parse(scene.header('x-amz-object-lock-retain-until-date') ?? '');
-      return Number.isNaN(untilMs) ? null : [String(Math.ceil((untilMs - scene.nowMs) / 86_400_000))];
+      return Number.isNaN(untilMs)
+        ? null
+        : [String(Math.ceil((untilMs - scene.nowMs) / 86_400_000))];
     }
     default:
       // The rest are named after their headers.

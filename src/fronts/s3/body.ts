@@ -47,20 +47,37 @@ function checksumWanted(scene: Scene): WantedChecksum | null {
   const announced = trailersOf(scene).map((text) => {
     const name = checksumNames.find((known) => checksumHeader(known) === text);
     if (name !== undefined) return { name, value: null, isTrailer: true };
-    throw new S3Failure('InvalidRequest', 'The value specified in the x-amz-trailer header is not supported');
+    throw new S3Failure(
+      'InvalidRequest',
+      'The value specified in the x-amz-trailer header is not supported',
+    );
   });
   const [first, second] = [...given, ...announced];
   if (second !== undefined) {
-    throw new S3Failure('InvalidRequest', 'Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.');
+    throw new S3Failure(
+      'InvalidRequest',
+      'Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.',
+    );
   }
   const asked = scene.header('x-amz-sdk-checksum-algorithm');
   if (asked === null) return first ?? null;
   const name = checksumNameOf(asked);
-  if (name === null) throw new S3Failure('InvalidRequest', 'Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]');
+  if (name === null)
+    throw new S3Failure(
+      'InvalidRequest',
+      'Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]',
+    );
   if (first === undefined) {
-    throw new S3Failure('InvalidRequest', 'x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.');
+    throw new S3Failure(
+      'InvalidRequest',
+      'x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.',
+    );
   }
-  if (first.name !== name) throw new S3Failure('InvalidRequest', 'Value for x-amz-sdk-checksum-algorithm header is invalid.');
+  if (first.name !== name)
+    throw new S3Failure(
+      'InvalidRequest',
+      'Value for x-amz-sdk-checksum-algorithm header is invalid.',
+    );
   return first;
 }
 
@@ -68,9 +85,15 @@ function trailersOf(scene: Scene): readonly string[] {
   const text = scene.header('x-amz-trailer');
   if (text === null) return [];
   if (scene.payload.kind !== 'chunked' || !scene.payload.hasTrailers) {
-    throw new S3Failure('InvalidRequest', 'The value specified in the x-amz-trailer header needs a payload with trailers');
+    throw new S3Failure(
+      'InvalidRequest',
+      'The value specified in the x-amz-trailer header needs a payload with trailers',
+    );
   }
-  return text.split(',').map((name) => name.trim().toLowerCase()).filter((name) => name !== '');
+  return text
+    .split(',')
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => name !== '');
 }
 
 /** Hex; null: the request has no Content-MD5. */
@@ -78,7 +101,8 @@ function md5Wanted(scene: Scene): string | null {
   const text = scene.header('content-md5');
   if (text === null) return null;
   const bytes = Buffer.from(text, 'base64');
-  if (bytes.length === 16 && /^[A-Za-z0-9+/]{22}==$/.test(text.trim())) return bytes.toString('hex');
+  if (bytes.length === 16 && /^[A-Za-z0-9+/]{22}==$/.test(text.trim()))
+    return bytes.toString('hex');
   throw new S3Failure('InvalidDigest', undefined, { fields: { 'Content-MD5': text } });
 }
 
@@ -87,12 +111,15 @@ export function sizeOf(scene: Scene): number | null {
   const name = scene.payload.kind === 'chunked' ? 'x-amz-decoded-content-length' : 'content-length';
   const text = scene.header(name);
   if (text === null) {
-    const isStreamed = headers['transfer-encoding'] !== undefined && scene.payload.kind !== 'chunked';
+    const isStreamed =
+      headers['transfer-encoding'] !== undefined && scene.payload.kind !== 'chunked';
     if (isStreamed) return null;
     throw new S3Failure('MissingContentLength');
   }
   if (!/^\d{1,15}$/.test(text)) {
-    throw new S3Failure('InvalidArgument', undefined, { fields: { ArgumentName: name, ArgumentValue: text } });
+    throw new S3Failure('InvalidArgument', undefined, {
+      fields: { ArgumentName: name, ArgumentValue: text },
+    });
   }
   return Number(text);
 }
@@ -164,7 +191,10 @@ function givenOf(
 function checksumHeld(hasher: Hasher, name: ChecksumName, given: string | null): string {
   const value = hasher.digest().toString('base64');
   if (given === null || given === value) return value;
-  throw new S3Failure('BadDigest', `The ${name} you specified did not match the calculated checksum.`);
+  throw new S3Failure(
+    'BadDigest',
+    `The ${name} you specified did not match the calculated checksum.`,
+  );
 }
 
 function digestsCheck(
@@ -185,7 +215,10 @@ function digestsCheck(
   }
   if (md5 !== null && md5 !== got.md5) {
     throw new S3Failure('BadDigest', undefined, {
-      fields: { ExpectedDigest: md5, CalculatedDigest: Buffer.from(got.md5, 'hex').toString('base64') },
+      fields: {
+        ExpectedDigest: md5,
+        CalculatedDigest: Buffer.from(got.md5, 'hex').toString('base64'),
+      },
     });
   }
 }
@@ -220,7 +253,11 @@ export async function bodyDocument(scene: Scene, limitBytes = documentLimitBytes
   const bytes = decoder === null ? raw : Buffer.concat(decoder.push(raw));
   const trailers = decoder?.finish() ?? null;
   const sha256 = payload.kind === 'sha256' ? createHash('sha256').update(bytes) : null;
-  digestsCheck(scene, { md5, sha256 }, { md5: md5 === null ? '' : hash('md5', bytes), sizeBytes: bytes.length });
+  digestsCheck(
+    scene,
+    { md5, sha256 },
+    { md5: md5 === null ? '' : hash('md5', bytes), sizeBytes: bytes.length },
+  );
   if (wanted !== null) {
     const hasher = hasherNew(wanted.name);
     hasher.update(bytes);

@@ -35,8 +35,10 @@ export function copySourceParse(text: string): SourceName {
   }
   const slash = decoded.indexOf('/');
   const [bucket, key] = [decoded.slice(0, Math.max(slash, 0)), decoded.slice(slash + 1)];
-  if (slash <= 0 || key === '') throw bad('Copy Source must mention the source bucket and key: sourcebucket/sourcekey');
-  if (bucket.includes('\0') || (!isBucketName(bucket) && bucket.length > 255)) throw new S3Failure('InvalidBucketName');
+  if (slash <= 0 || key === '')
+    throw bad('Copy Source must mention the source bucket and key: sourcebucket/sourcekey');
+  if (bucket.includes('\0') || (!isBucketName(bucket) && bucket.length > 255))
+    throw new S3Failure('InvalidBucketName');
   if (version !== undefined && version !== 'null' && !/^\d{1,16}$/.test(version)) {
     throw badArgument('x-amz-copy-source', version, 'Invalid version id specified');
   }
@@ -48,7 +50,8 @@ export async function copySourceOpen(scene: Scene): Promise<CopySource> {
   const { world, caller } = scene;
   const { bucket: name, key, versionId } = copySourceParse(scene.header(header) ?? '');
   const bucket = await bucketFind(world, name, caller.account);
-  if (bucket === null) throw new S3Failure('NoSuchBucket', undefined, { fields: { BucketName: name } });
+  if (bucket === null)
+    throw new S3Failure('NoSuchBucket', undefined, { fields: { BucketName: name } });
   const expected = scene.header('x-amz-source-expected-bucket-owner');
   if (expected !== null && expected !== bucket.owner.id) throw new S3Failure('AccessDenied');
   const opened = await objectOpen(world, bucket.container, key, versionId);
@@ -63,7 +66,10 @@ export async function copySourceOpen(scene: Scene): Promise<CopySource> {
         : new S3Failure('NoSuchVersion', undefined, { fields: { Key: key, VersionId: versionId } });
     }
     if (object.isMarker) {
-      throw new S3Failure('InvalidRequest', 'The source of a copy request may not specifically refer to a delete marker by version id.');
+      throw new S3Failure(
+        'InvalidRequest',
+        'The source of a copy request may not specifically refer to a delete marker by version id.',
+      );
     }
     const conditions = conditionsOf((text) => scene.header(text), 'x-amz-copy-source-');
     copyConditionsCheck(conditions, { etag: object.etag, modifiedMs: object.modifiedUs / 1000 });

@@ -25,7 +25,12 @@ export async function corsPreflight(
   const rules = bucket?.document<readonly CorsRule[]>('s3:cors') ?? null;
   const rule = rules === null ? null : corsMatch(rules, asked);
   if (rule === null) {
-    throw new S3Failure('AccessDenied', rules === null ? 'CORSResponse: CORS is not enabled for this bucket.' : 'CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource\'s CORS spec.');
+    throw new S3Failure(
+      'AccessDenied',
+      rules === null
+        ? 'CORSResponse: CORS is not enabled for this bucket.'
+        : "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.",
+    );
   }
   return { status: 200, headers: corsHeaders(rule, asked) };
 }

@@ -31,18 +31,31 @@ function customerKeyOf(scene: Scene, prefix: string): CustomerKey | null {
   );
   if (algorithm === null && text === null && keyMd5 === null) return null;
   if (!text || !keyMd5 || !algorithm) {
-    throw new S3Failure('InvalidArgument', 'Requests specifying Server Side Encryption with Customer provided keys must provide the client calculated MD5 of the secret key, the key and the algorithm.');
+    throw new S3Failure(
+      'InvalidArgument',
+      'Requests specifying Server Side Encryption with Customer provided keys must provide the client calculated MD5 of the secret key, the key and the algorithm.',
+    );
   }
   if (algorithm !== 'AES256') throw new S3Failure('InvalidEncryptionAlgorithmError');
   const { context } = scene;
   // The key itself is in the request: it must not cross a wire in the clear.
   if (context.scheme !== 'https' && !isLoopback(context.remoteAddress)) {
-    throw new S3Failure('InvalidRequest', 'Requests specifying Server Side Encryption with Customer provided keys must be made over a secure connection.');
+    throw new S3Failure(
+      'InvalidRequest',
+      'Requests specifying Server Side Encryption with Customer provided keys must be made over a secure connection.',
+    );
   }
   const key = Buffer.from(text, 'base64');
-  if (key.length !== 32) throw new S3Failure('InvalidArgument', 'The secret key was invalid for the specified algorithm.');
+  if (key.length !== 32)
+    throw new S3Failure(
+      'InvalidArgument',
+      'The secret key was invalid for the specified algorithm.',
+    );
   if (!sameText(hash('md5', key, 'base64'), keyMd5)) {
-    throw new S3Failure('InvalidArgument', 'The calculated MD5 hash of the key did not match the hash that was provided.');
+    throw new S3Failure(
+      'InvalidArgument',
+      'The calculated MD5 hash of the key did not match the hash that was provided.',
+    );
   }
   return { key, keyMd5 };
 }
@@ -55,9 +68,14 @@ export function writeKeyOf(scene: Scene, bucket: Bucket): WriteKey | null {
   const { world } = scene;
   const customer = customerKeyOf(scene, target);
   const algorithm = scene.header('x-amz-server-side-encryption');
-  if (scene.header('x-amz-server-side-encryption-aws-kms-key-id') !== null) algorithmCheck('aws:kms');
+  if (scene.header('x-amz-server-side-encryption-aws-kms-key-id') !== null)
+    algorithmCheck('aws:kms');
   if (customer !== null) {
-    if (algorithm !== null) throw new S3Failure('InvalidArgument', 'Server Side Encryption with Customer provided key is incompatible with the encryption method specified');
+    if (algorithm !== null)
+      throw new S3Failure(
+        'InvalidArgument',
+        'Server Side Encryption with Customer provided key is incompatible with the encryption method specified',
+      );
     const { key, keyMd5 } = customer;
     return { key, encryption: { kind: 'sse-c', mark: customerKeyMark(world, key), keyMd5 } };
   }
@@ -91,12 +109,19 @@ function customerKeyChecked(
   const customer = customerKeyOf(scene, prefix);
   if (encryption === null) {
     if (customer === null) return null;
-    throw new S3Failure('InvalidRequest', 'The encryption parameters are not applicable to this object.');
+    throw new S3Failure(
+      'InvalidRequest',
+      'The encryption parameters are not applicable to this object.',
+    );
   }
   if (customer === null) {
-    throw new S3Failure('InvalidRequest', 'The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.');
+    throw new S3Failure(
+      'InvalidRequest',
+      'The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.',
+    );
   }
-  if (!sameText(customerKeyMark(scene.world, customer.key), encryption.mark)) throw new S3Failure('AccessDenied');
+  if (!sameText(customerKeyMark(scene.world, customer.key), encryption.mark))
+    throw new S3Failure('AccessDenied');
   return customer.key;
 }
 

@@ -9,7 +9,11 @@ export const notifyTopic = 's3:notify';
 export function eventsOf(
   scene: Scene,
   name: EventName,
-): ((object: Pick<StoredObject, 'name' | 'versionId' | 'seq'> & Partial<StoredObject>) => readonly NewEvent[]) | null {
+):
+  | ((
+      object: Pick<StoredObject, 'name' | 'versionId' | 'seq'> & Partial<StoredObject>,
+    ) => readonly NewEvent[])
+  | null {
   const { bucket, world, caller, context } = scene;
   const rules = bucket.document<readonly NotificationRule[]>('s3:notification');
   if (rules === null) return null;
@@ -26,7 +30,10 @@ export function eventsOf(
           eventName: name.slice('s3:'.length),
           userIdentity: { principalId: caller.owner?.id ?? 'Anonymous' },
           requestParameters: { sourceIPAddress: context.remoteAddress },
-          responseElements: { 'x-amz-request-id': context.requestId, 'x-amz-id-2': context.requestId },
+          responseElements: {
+            'x-amz-request-id': context.requestId,
+            'x-amz-id-2': context.requestId,
+          },
           s3: {
             s3SchemaVersion: '1.0',
             configurationId: id,

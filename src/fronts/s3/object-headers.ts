@@ -42,7 +42,10 @@ export function descriptionOf(scene: Scene): ObjectDescription {
   const encoding = headers['content-encoding'];
   if (encoding !== undefined) {
     // aws-chunked is how the bytes travel, not what they are.
-    const left = encoding.split(',').map((part) => part.trim()).filter((part) => part !== 'aws-chunked' && part !== '');
+    const left = encoding
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== 'aws-chunked' && part !== '');
     if (left.length > 0) headers['content-encoding'] = left.join(',');
     else delete headers['content-encoding'];
   }
@@ -73,14 +76,19 @@ function metaOf(scene: Scene): Record<string, string> {
 function redirectOf(scene: Scene): string | null {
   const text = scene.header('x-amz-website-redirect-location');
   if (text === null || /^(\/|https?:\/\/)/.test(text)) return text;
-  throw new S3Failure('InvalidRequest', 'The website redirect location must have a prefix of \'http://\' or \'https://\' or \'/\'.');
+  throw new S3Failure(
+    'InvalidRequest',
+    "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.",
+  );
 }
 
 /** There is one class of storage. */
 export function storageClassCheck(scene: Scene): void {
   const text = scene.header('x-amz-storage-class');
   if (text === null || text === 'STANDARD') return;
-  throw new S3Failure('InvalidStorageClass', undefined, { fields: { StorageClassRequested: text } });
+  throw new S3Failure('InvalidStorageClass', undefined, {
+    fields: { StorageClassRequested: text },
+  });
 }
 
 export const checksumTypeOf = ({ checksums, s3 }: ObjectFacts | PartFacts): ChecksumType => {
@@ -123,7 +131,8 @@ export function objectHeaders(scene: Scene, object: StoredObject): Record<string
   const tagCount = tags === undefined ? 0 : Object.keys(tags).length;
   if (tagCount > 0) headers['x-amz-tagging-count'] = tagCount;
   const redirect = s3?.['redirect'];
-  if (typeof redirect === 'string') headers['x-amz-website-redirect-location'] = headerEncoded(redirect);
+  if (typeof redirect === 'string')
+    headers['x-amz-website-redirect-location'] = headerEncoded(redirect);
   const expiration = expirationHeader(bucket, object);
   if (expiration !== null) headers['x-amz-expiration'] = expiration;
   return headers;
@@ -141,7 +150,11 @@ export function expirationHeader(bucket: Bucket, object: StoredObject): string |
   return `expiry-date="${new Date(expiry.atMs).toUTCString()}", rule-id="${encodeURIComponent(expiry.ruleId)}"`;
 }
 
-export function abortHeaders(bucket: Bucket, key: string, createdMs: number): Record<string, string> {
+export function abortHeaders(
+  bucket: Bucket,
+  key: string,
+  createdMs: number,
+): Record<string, string> {
   const rules = bucket.document<readonly LifecycleRule[]>('s3:lifecycle') ?? [];
   const rule = rules.find(
     ({ isEnabled, prefix, abortUploadDays }) =>
@@ -171,7 +184,10 @@ export function overrideHeaders(scene: Scene): Record<string, string> {
     const value = scene.param(param);
     if (value === null) continue;
     if (scene.caller.owner === null) {
-      throw new S3Failure('InvalidRequest', 'Request specific response headers cannot be used for anonymous GET requests.');
+      throw new S3Failure(
+        'InvalidRequest',
+        'Request specific response headers cannot be used for anonymous GET requests.',
+      );
     }
     // Would end the header and begin another.
     if (/\p{Cc}/u.test(value)) throw badArgument(param, value);

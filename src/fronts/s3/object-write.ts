@@ -81,7 +81,11 @@ export async function writePlan(scene: Scene, options: PlanOptions = {}): Promis
 /** Only what differs from the usual is kept: owned by the bucket's owner, and open to nobody else. */
 async function accessPlan(scene: Scene): Promise<Record<string, Json>> {
   const { bucket, maker } = scene;
-  const given = await aclOfHeaders(scene.headers, { owner: maker, bucketOwner: bucket.owner }, ownerNames(scene));
+  const given = await aclOfHeaders(
+    scene.headers,
+    { owner: maker, bucketOwner: bucket.owner },
+    ownerNames(scene),
+  );
   if (given !== null) grantsCheck(bucket, given);
   if (!bucket.hasAcls) return {};
   const isGivenAway =
@@ -104,7 +108,10 @@ function lockPlan(scene: Scene): LockHeaders {
   }
   const isUpload = scene.header('x-amz-copy-source') === null && scene.request.method === 'PUT';
   if (isAsked && isUpload && !isDigestGiven(scene)) {
-    throw new S3Failure('InvalidRequest', 'Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters');
+    throw new S3Failure(
+      'InvalidRequest',
+      'Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters',
+    );
   }
   const rule = settings?.rule ?? null;
   if (asked.retention !== null || rule === null) return asked;

@@ -118,7 +118,11 @@ function failureOf(error: unknown): S3Failure | null {
   });
 }
 
-export function failureReply(request: IncomingMessage, context: FrontContext, error: unknown): Reply {
+export function failureReply(
+  request: IncomingMessage,
+  context: FrontContext,
+  error: unknown,
+): Reply {
   const known = failureOf(error);
   const causes = causesOf(error);
   if (known === null) context.log.error('a request failed by a fault of ours', { causes });

@@ -6,7 +6,11 @@ import type { ObjectWorld } from '../../object/object.world.ts';
 import { S3Failure } from './failure.ts';
 import { policyParse, type BucketPolicy } from './policy/document.ts';
 import type { Owner, Grant } from './settings/acl.ts';
-import { accessBlockNone, type Ownership, type PublicAccessBlock } from './settings/access-block.ts';
+import {
+  accessBlockNone,
+  type Ownership,
+  type PublicAccessBlock,
+} from './settings/access-block.ts';
 import type { VerifiedV4 } from './signature/v4.ts';
 import type { Address } from './wire/address.ts';
 import { queryValue, type QueryPairs } from './wire/uri.ts';
@@ -148,7 +152,8 @@ export class Scene {
   }
 }
 
-const signing = /^x-amz-(algorithm|content-sha256|credential|date|expires|security-token|signature|signedheaders)$/;
+const signing =
+  /^x-amz-(algorithm|content-sha256|credential|date|expires|security-token|signature|signedheaders)$/;
 
 /** Whoever makes a link cannot set headers, so what they would say stands in the query. */
 function headersOf(
@@ -204,7 +209,11 @@ export class Bucket {
   }
 
   get grants(): readonly Grant[] {
-    return this.document<readonly Grant[]>('s3:acl') ?? [{ user: this.owner, permission: 'FULL_CONTROL' }];
+    return (
+      this.document<readonly Grant[]>('s3:acl') ?? [
+        { user: this.owner, permission: 'FULL_CONTROL' },
+      ]
+    );
   }
 
   get accessBlock(): PublicAccessBlock {

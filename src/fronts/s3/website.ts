@@ -18,7 +18,11 @@ export function websiteAddress(
 ): Address | null {
   const { host } = headers;
   const path = (url ?? '/').split('?', 1)[0] ?? '/';
-  const address = addressOf(path, host, domains.map((domain) => `website.${domain}`));
+  const address = addressOf(
+    path,
+    host,
+    domains.map((domain) => `website.${domain}`),
+  );
   return address.isVirtual ? address : null;
 }
 
@@ -41,7 +45,10 @@ export async function websiteAnswer(scene: Scene): Promise<Reply> {
   const found = await publicOpen(scene, wanted);
   if (typeof found !== 'string') return objectReply(scene, found, 200);
   if (wanted === key && (await isFolder(scene, `${key}/${index}`))) {
-    return { status: 302, headers: { Location: `/${key.split('/').map(encodeURIComponent).join('/')}/` } };
+    return {
+      status: 302,
+      headers: { Location: `/${key.split('/').map(encodeURIComponent).join('/')}/` },
+    };
   }
   const errorStatus = found === 'NoSuchKey' ? 404 : 403;
   const late = redirectOf(site, { ...asked, errorStatus });
@@ -51,7 +58,10 @@ export async function websiteAnswer(scene: Scene): Promise<Reply> {
   return page(found, { Key: wanted });
 }
 
-async function publicOpen(scene: Scene, key: string): Promise<OpenObject | 'NoSuchKey' | 'AccessDenied'> {
+async function publicOpen(
+  scene: Scene,
+  key: string,
+): Promise<OpenObject | 'NoSuchKey' | 'AccessDenied'> {
   const { world, bucket } = scene;
   const opened = await objectOpen(world, bucket.container, key);
   const object = opened?.object ?? null;
@@ -59,7 +69,10 @@ async function publicOpen(scene: Scene, key: string): Promise<OpenObject | 'NoSu
   const mayRead = isAllowed(scene, { action: 's3:GetObject', key, object, acl });
   if (opened !== null && mayRead && object?.facts.encryption === undefined) return opened;
   opened?.[Symbol.dispose]();
-  const mayList = isAllowed(scene, { action: 's3:ListBucket', acl: { of: 'bucket', permission: 'READ' } });
+  const mayList = isAllowed(scene, {
+    action: 's3:ListBucket',
+    acl: { of: 'bucket', permission: 'READ' },
+  });
   return opened === null && (mayRead || mayList) ? 'NoSuchKey' : 'AccessDenied';
 }
 
@@ -88,19 +101,31 @@ function openedReply(scene: Scene, opened: OpenObject, status: number): Reply {
     return { status: 301, headers: { Location: Buffer.from(redirect).toString('latin1') } };
   }
   const validators = { etag: object.etag, modifiedMs: object.modifiedUs / 1000 };
-  if (status === 200 && readIsNotModified(conditionsOf((name) => scene.header(name)), validators)) {
+  if (
+    status === 200 &&
+    readIsNotModified(
+      conditionsOf((name) => scene.header(name)),
+      validators,
+    )
+  ) {
     opened[Symbol.dispose]();
     return { status: 304, headers };
   }
   const asked = status === 200 ? rangeParse(scene.header('range'), object.sizeBytes) : null;
   const range = asked === 'unsatisfiable' ? null : asked;
   headers['Content-Length'] = range === null ? object.sizeBytes : range.last - range.first + 1;
-  if (range !== null) headers['Content-Range'] = `bytes ${range.first}-${range.last}/${object.sizeBytes}`;
+  if (range !== null)
+    headers['Content-Range'] = `bytes ${range.first}-${range.last}/${object.sizeBytes}`;
   return { status: range === null ? status : 206, headers, stream: opened.read(range), opened };
 }
 
 function page(
-  code: 'NoSuchKey' | 'AccessDenied' | 'NoSuchBucket' | 'NoSuchWebsiteConfiguration' | 'MethodNotAllowed',
+  code:
+    | 'NoSuchKey'
+    | 'AccessDenied'
+    | 'NoSuchBucket'
+    | 'NoSuchWebsiteConfiguration'
+    | 'MethodNotAllowed',
   fields: Readonly<Record<string, string>>,
 ): Reply {
   const { status, message } = new S3Failure(code);

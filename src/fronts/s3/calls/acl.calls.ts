@@ -4,7 +4,14 @@ import { bodyDocument } from '../body.ts';
 import { S3Failure } from '../failure.ts';
 import { ownerNames } from '../owner-names.ts';
 import { jsonOf, type Bucket, type Reply, type Scene } from '../scene.ts';
-import { aclDocument, aclIsPublic, aclOfHeaders, aclParse, type Grant, type Owner } from '../settings/acl.ts';
+import {
+  aclDocument,
+  aclIsPublic,
+  aclOfHeaders,
+  aclParse,
+  type Grant,
+  type Owner,
+} from '../settings/acl.ts';
 import { documentsChange } from './bucket-settings.calls.ts';
 import { objectFound } from './object-find.ts';
 

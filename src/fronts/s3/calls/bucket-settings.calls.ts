@@ -50,7 +50,9 @@ interface Setting<T extends object | string> {
 }
 
 /** A part of a bucket that is one document: read, written whole, taken away. */
-function settingCalls<T extends object | string>(setting: Setting<T>): {
+function settingCalls<T extends object | string>(
+  setting: Setting<T>,
+): {
   readonly get: Run;
   readonly put: Run;
   readonly remove: Run;
@@ -60,7 +62,8 @@ function settingCalls<T extends object | string>(setting: Setting<T>): {
     async get(scene) {
       allow(scene, { action: actions.get });
       const value = scene.bucket.document<T>(kind);
-      if (value === null) throw new S3Failure(missing, undefined, { fields: { BucketName: scene.bucket.name } });
+      if (value === null)
+        throw new S3Failure(missing, undefined, { fields: { BucketName: scene.bucket.name } });
       return { status: 200, xml: document(value) };
     },
     async put(scene) {
@@ -182,7 +185,10 @@ export async function versioningPut(scene: Scene): Promise<Reply> {
 export async function policyGet(scene: Scene): Promise<Reply> {
   allow(scene, { action: 's3:GetBucketPolicy' });
   const text = scene.bucket.document<string>('s3:policy');
-  if (text === null) throw new S3Failure('NoSuchBucketPolicy', undefined, { fields: { BucketName: scene.bucket.name } });
+  if (text === null)
+    throw new S3Failure('NoSuchBucketPolicy', undefined, {
+      fields: { BucketName: scene.bucket.name },
+    });
   return { status: 200, headers: { 'Content-Type': 'application/json' }, body: Buffer.from(text) };
 }
 
@@ -228,7 +234,10 @@ export async function objectLockPut(scene: Scene): Promise<Reply> {
   const settings = objectLockParse(await bodyDocument(scene));
   await documentsChange(scene, ({ versioning }) => {
     if (versioning !== 'enabled') {
-      throw new S3Failure('InvalidBucketState', 'Versioning must be \'Enabled\' on the bucket to apply a Object Lock configuration');
+      throw new S3Failure(
+        'InvalidBucketState',
+        "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration",
+      );
     }
     return { 's3:object-lock': jsonOf(settings) };
   });
@@ -259,7 +268,8 @@ export async function loggingGet(scene: Scene): Promise<Reply> {
 export async function loggingPut(scene: Scene): Promise<Reply> {
   allow(scene, { action: 's3:PutBucketLogging' });
   const root = rootNamed(await bodyDocument(scene), 'BucketLoggingStatus');
-  if (root.children.length > 0) throw new S3Failure('NotImplemented', 'Server access logging into a bucket is not implemented');
+  if (root.children.length > 0)
+    throw new S3Failure('NotImplemented', 'Server access logging into a bucket is not implemented');
   return { status: 200 };
 }
 
@@ -276,7 +286,8 @@ export async function paymentPut(scene: Scene): Promise<Reply> {
   const root = rootNamed(await bodyDocument(scene), 'RequestPaymentConfiguration');
   const [payer] = root.children;
   if (payer?.name !== 'Payer') throw new S3Failure('MalformedXML');
-  if (payer.text.trim() === 'Requester') throw new S3Failure('NotImplemented', 'Requester pays is not implemented');
+  if (payer.text.trim() === 'Requester')
+    throw new S3Failure('NotImplemented', 'Requester pays is not implemented');
   if (payer.text.trim() !== 'BucketOwner') throw new S3Failure('MalformedXML');
   return { status: 200 };
 }

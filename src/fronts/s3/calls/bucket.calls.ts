@@ -76,7 +76,11 @@ export async function bucketCreate(scene: Scene): Promise<Reply> {
   await locationCheck(scene);
   const hasLock = lockWanted(scene);
   const ownership = ownershipWanted(scene);
-  const grants = await aclOfHeaders(scene.headers, { owner, bucketOwner: owner }, ownerNames(scene));
+  const grants = await aclOfHeaders(
+    scene.headers,
+    { owner, bucketOwner: owner },
+    ownerNames(scene),
+  );
   if (ownership === 'BucketOwnerEnforced' && grants !== null && aclIsPublic(grants)) {
     throw new S3Failure('InvalidBucketAclWithObjectOwnership');
   }
@@ -93,7 +97,8 @@ export async function bucketCreate(scene: Scene): Promise<Reply> {
     },
     versioning: hasLock ? 'enabled' : 'off',
   });
-  if (!isNew) throw new S3Failure('BucketAlreadyOwnedByYou', undefined, { fields: { BucketName: name } });
+  if (!isNew)
+    throw new S3Failure('BucketAlreadyOwnedByYou', undefined, { fields: { BucketName: name } });
   return { status: 200, headers: { Location: `/${name}` } };
 }
 

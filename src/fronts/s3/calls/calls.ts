@@ -70,7 +70,10 @@ const calls: Readonly<Record<string, Call>> = {
   'bucket DELETE publicAccessBlock': call('DeletePublicAccessBlock', settings.accessBlock.remove),
   'bucket GET ownershipControls': call('GetBucketOwnershipControls', settings.ownership.get),
   'bucket PUT ownershipControls': call('PutBucketOwnershipControls', settings.ownership.put),
-  'bucket DELETE ownershipControls': call('DeleteBucketOwnershipControls', settings.ownership.remove),
+  'bucket DELETE ownershipControls': call(
+    'DeleteBucketOwnershipControls',
+    settings.ownership.remove,
+  ),
   'bucket GET encryption': call('GetBucketEncryption', settings.encryption.get),
   'bucket PUT encryption': call('PutBucketEncryption', settings.encryption.put),
   'bucket DELETE encryption': call('DeleteBucketEncryption', settings.encryption.remove),
@@ -108,12 +111,26 @@ const calls: Readonly<Record<string, Call>> = {
 
 /** Parts of AWS's S3 that there are none of here: nobody shall believe that they worked. */
 const unsupported = new Set([
-  ...['accelerate', 'analytics', 'append', 'intelligent-tiering', 'inventory', 'metadataConfiguration'],
-  ...['metadataTable', 'metrics', 'renameObject', 'replication', 'restore', 'select', 'session', 'torrent'],
+  ...[
+    'accelerate',
+    'analytics',
+    'append',
+    'intelligent-tiering',
+    'inventory',
+    'metadataConfiguration',
+  ],
+  ...[
+    'metadataTable',
+    'metrics',
+    'renameObject',
+    'replication',
+    'restore',
+    'select',
+    'session',
+    'torrent',
+  ],
 ]);
-const parts = new Set(
-  Object.keys(calls).flatMap((name) => name.split(' ')[2] ?? []),
-);
+const parts = new Set(Object.keys(calls).flatMap((name) => name.split(' ')[2] ?? []));
 
 export function callOf(scene: Scene): Call {
   const { bucket: name, key } = scene.address;
@@ -121,7 +138,9 @@ export function callOf(scene: Scene): Call {
   const { method = 'GET' } = scene.request;
   const other = scene.query.find(([text]) => unsupported.has(text));
   if (other !== undefined) throw new S3Failure('NotImplemented', `${other[0]} is not implemented`);
-  const part = scene.query.find(([text]) => text !== '-' && text !== 'delete' && parts.has(text))?.[0];
+  const part = scene.query.find(
+    ([text]) => text !== '-' && text !== 'delete' && parts.has(text),
+  )?.[0];
   const named = part ?? (level === 'bucket' && scene.has('delete') ? 'delete' : '-');
   const isCopy = method === 'PUT' && scene.header('x-amz-copy-source') !== null;
   const base = `${level} ${method} ${named}`;

@@ -18,7 +18,8 @@ export interface Encoding {
 export function encodingOf(scene: Scene): Encoding {
   const text = scene.param('encoding-type');
   if (text === null || text === '') return { type: null, encode: (name) => name };
-  if (text !== 'url') throw badArgument('encoding-type', text, 'Invalid Encoding Method specified in Request');
+  if (text !== 'url')
+    throw badArgument('encoding-type', text, 'Invalid Encoding Method specified in Request');
   return { type: 'url', encode: listingEncoded };
 }
 
@@ -64,7 +65,8 @@ async function objectsListV2(scene: Scene): Promise<Reply> {
   const page = pageOf(scene);
   const token = scene.param('continuation-token');
   const startAfter = scene.param('start-after') ?? '';
-  if (token === '') throw badArgument('continuation-token', '', 'The continuation token provided is incorrect');
+  if (token === '')
+    throw badArgument('continuation-token', '', 'The continuation token provided is incorrect');
   const marker = token === null ? startAfter : tokenRead(token);
   const { entries, isTruncated } = await objectList(scene.world, scene.bucket.container, {
     ...page,
@@ -103,7 +105,11 @@ const tokenMake = (name: string): string => Buffer.from(`1${name}`).toString('ba
 function tokenRead(token: string): string {
   const text = Buffer.from(token, 'base64').toString();
   if (text.startsWith('1') && !text.includes('\0')) return text.slice(1);
-  throw badArgument('continuation-token', token.slice(0, 2048), 'The continuation token provided is incorrect');
+  throw badArgument(
+    'continuation-token',
+    token.slice(0, 2048),
+    'The continuation token provided is incorrect',
+  );
 }
 
 function pageOf(scene: Scene): {
@@ -208,14 +214,23 @@ export async function versionsList(scene: Scene): Promise<Reply> {
 function versionMarkerCheck(marker: string, versionMarker: string | null): void {
   if (versionMarker === null) return;
   if (marker === '') {
-    throw badArgument('version-id-marker', versionMarker, 'A version-id marker cannot be specified without a key marker.');
+    throw badArgument(
+      'version-id-marker',
+      versionMarker,
+      'A version-id marker cannot be specified without a key marker.',
+    );
   }
-  if (versionMarker === '') throw badArgument('version-id-marker', '', 'A version-id marker cannot be empty.');
+  if (versionMarker === '')
+    throw badArgument('version-id-marker', '', 'A version-id marker cannot be empty.');
   if (versionMarker === 'null' || /^\d{1,16}$/.test(versionMarker)) return;
   throw badArgument('version-id-marker', versionMarker, 'Invalid version id specified');
 }
 
-function versionElement(bucket: Bucket, version: ListedVersion, encode: (text: string) => string): string {
+function versionElement(
+  bucket: Bucket,
+  version: ListedVersion,
+  encode: (text: string) => string,
+): string {
   const { name, versionId, isLatest, isMarker, modifiedUs } = version;
   const head = `${element('Key', encode(name))}${element('VersionId', versionId)}${element('IsLatest', isLatest)}`;
   const owner = ownerElement(bucket, version);

@@ -3,13 +3,25 @@ import { objectPut } from '../../../object/object-put.ts';
 import type { ObjectFacts, StoredObject } from '../../../object/object.model.ts';
 import { encryptionOf } from '../../../object/data-key.ts';
 import { isAllowed } from '../authorize.ts';
-import { checksumElement, checksumNameOf, hasherNew, type ChecksumName } from '../checksum/checksum.ts';
+import {
+  checksumElement,
+  checksumNameOf,
+  hasherNew,
+  type ChecksumName,
+} from '../checksum/checksum.ts';
 import { copySourceHeaders, copySourceOpen, type CopySource } from '../copy-source.ts';
 import { readKeyOf } from '../encryption.ts';
 import { badArgument, S3Failure } from '../failure.ts';
 import { eventsField } from '../notify.ts';
 import { descriptionOf } from '../object-headers.ts';
-import { writeAllow, writeGuard, writePlan, writtenHeaders, type PlanOptions, type WritePlan } from '../object-write.ts';
+import {
+  writeAllow,
+  writeGuard,
+  writePlan,
+  writtenHeaders,
+  type PlanOptions,
+  type WritePlan,
+} from '../object-write.ts';
 import type { Reply, Scene } from '../scene.ts';
 import { element, isoMilliseconds, xmlDocument } from '../wire/xml-write.ts';
 
@@ -22,7 +34,10 @@ export async function objectCopyCall(scene: Scene): Promise<Reply> {
   using opened = source.opened;
   const { object } = opened;
   if (object.sizeBytes > copyLimitBytes) {
-    throw new S3Failure('InvalidRequest', `The specified copy source is larger than the maximum allowable size for a copy source: ${copyLimitBytes}`);
+    throw new S3Failure(
+      'InvalidRequest',
+      `The specified copy source is larger than the maximum allowable size for a copy source: ${copyLimitBytes}`,
+    );
   }
   const isSelf =
     object.containerId === scene.bucket.container.id &&
@@ -51,7 +66,11 @@ export async function objectCopyCall(scene: Scene): Promise<Reply> {
 function directive(scene: Scene, name: string): 'COPY' | 'REPLACE' {
   const text = scene.header(name) ?? 'COPY';
   if (text === 'COPY' || text === 'REPLACE') return text;
-  throw badArgument(name, text, `Unknown ${name === 'x-amz-tagging-directive' ? 'tagging' : 'metadata'} directive.`);
+  throw badArgument(
+    name,
+    text,
+    `Unknown ${name === 'x-amz-tagging-directive' ? 'tagging' : 'metadata'} directive.`,
+  );
 }
 
 function planOptions(scene: Scene, { bucket, opened }: CopySource): PlanOptions {
@@ -91,7 +110,10 @@ function selfCopyCheck(scene: Scene): void {
     scene.header('x-amz-server-side-encryption-customer-algorithm') !== null ||
     scene.header('x-amz-storage-class') !== null;
   if (changes) return;
-  throw new S3Failure('InvalidRequest', 'This copy request is illegal because it is trying to copy an object to itself without changing the object\'s metadata, storage class, website redirect location or encryption attributes.');
+  throw new S3Failure(
+    'InvalidRequest',
+    "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
+  );
 }
 
 function algorithmWanted(scene: Scene): ChecksumName | null {
@@ -99,7 +121,10 @@ function algorithmWanted(scene: Scene): ChecksumName | null {
   if (text === null) return null;
   const name = checksumNameOf(text);
   if (name !== null) return name;
-  throw new S3Failure('InvalidRequest', 'Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]');
+  throw new S3Failure(
+    'InvalidRequest',
+    'Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]',
+  );
 }
 
 async function objectCopied(
@@ -111,7 +136,12 @@ async function objectCopied(
   const { object } = opened;
   const sourceKey = readKeyOf(scene, encryptionOf(object.facts.encryption), 'copy source');
   const algorithm = algorithmWanted(scene);
-  const shared = { name, contentType, ...writeGuard(scene), ...eventsField(scene, 's3:ObjectCreated:Copy') };
+  const shared = {
+    name,
+    contentType,
+    ...writeGuard(scene),
+    ...eventsField(scene, 's3:ObjectCreated:Copy'),
+  };
   const isFresh = algorithm !== null && object.facts.checksums?.[algorithm] === undefined;
   // A copy of parts is one piece, with the tag and the checksum of one.
   if (isFresh || object.partCount > 0) {

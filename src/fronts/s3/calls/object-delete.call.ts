@@ -30,7 +30,10 @@ export async function objectDeleteCall(scene: Scene): Promise<Reply> {
   return { status: 204, headers: deletedHeaders(versionId, deleted) };
 }
 
-function deletedHeaders(versionId: string | null, { object, marker }: Deleted): Record<string, string> {
+function deletedHeaders(
+  versionId: string | null,
+  { object, marker }: Deleted,
+): Record<string, string> {
   if (marker !== null) {
     return { 'x-amz-delete-marker': 'true', 'x-amz-version-id': marker.versionId };
   }
@@ -74,12 +77,17 @@ export function bypassWanted(scene: Scene, key: string): boolean {
   return isAllowed(scene, { action: 's3:BypassGovernanceRetention', key });
 }
 
-function deleteCheck({ ifMatch, modifiedMs, sizeBytes }: DeleteAsked, current: StoredObject | null): void {
+function deleteCheck(
+  { ifMatch, modifiedMs, sizeBytes }: DeleteAsked,
+  current: StoredObject | null,
+): void {
   if (ifMatch === null && modifiedMs === null && sizeBytes === null) return;
   if (current === null) throw new S3Failure('NoSuchKey');
   const holds =
     (ifMatch === null || etagMatches(ifMatch, current.etag)) &&
-    (modifiedMs === null || Math.floor(current.modifiedUs / 1e6) === Math.floor(modifiedMs / 1000)) &&
+    (modifiedMs === null ||
+      Math.floor(current.modifiedUs / 1e6) === Math.floor(modifiedMs / 1000)) &&
     (sizeBytes === null || current.sizeBytes === sizeBytes);
-  if (!holds) throw new S3Failure('PreconditionFailed', undefined, { fields: { Condition: 'If-Match' } });
+  if (!holds)
+    throw new S3Failure('PreconditionFailed', undefined, { fields: { Condition: 'If-Match' } });
 }

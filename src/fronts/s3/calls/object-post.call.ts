@@ -5,9 +5,21 @@ import { bucketResolve } from '../bucket-find.ts';
 import { intakeOf } from '../body.ts';
 import { badArgument, S3Failure } from '../failure.ts';
 import { eventsField } from '../notify.ts';
-import { withChecksum, writeAllow, writePlan, writtenChecksums, writtenHeaders } from '../object-write.ts';
+import {
+  withChecksum,
+  writeAllow,
+  writePlan,
+  writtenChecksums,
+  writtenHeaders,
+} from '../object-write.ts';
 import type { Caller, Reply, Scene } from '../scene.ts';
-import { formClaimOf, formClaimVerify, postPolicyCheck, type Fields, type PostRules } from '../signature/post-policy.ts';
+import {
+  formClaimOf,
+  formClaimVerify,
+  postPolicyCheck,
+  type Fields,
+  type PostRules,
+} from '../signature/post-policy.ts';
 import { tagsParse, objectTagLimit } from '../settings/tagging.ts';
 import { keyCheck } from '../wire/address.ts';
 import { boundaryOf, formRead } from '../wire/form.ts';
@@ -24,7 +36,12 @@ export async function objectPost(outer: Scene): Promise<Reply> {
       ? { leastBytes: 0, mostBytes: Infinity }
       : postPolicyCheck(fields.get('policy') ?? '', fields, outer.bucket.name, nowMs);
   const key = keyCheck((fields.get('key') ?? '').replaceAll('${filename}', fileName));
-  if (key === '') throw badArgument('key', '', "Bucket POST must contain a field named 'key'.  If it is specified, please check the order of the fields.");
+  if (key === '')
+    throw badArgument(
+      'key',
+      '',
+      "Bucket POST must contain a field named 'key'.  If it is specified, please check the order of the fields.",
+    );
   const scene = outer.withForm({ headers: headersOf(fields), key, caller });
   scene.bucket = await bucketResolve(scene, outer.bucket.name);
   writeAllow(scene);
@@ -59,7 +76,11 @@ async function formCaller({ world }: Scene, fields: Fields): Promise<Caller> {
   if (fields.has('x-amz-security-token')) throw new S3Failure('InvalidToken');
   const key = await accessKeyFind(world, claim.accessKey);
   formClaimVerify(claim, fields, { text: key.secret, keys: signingKeys }, regionsOf(world));
-  return callerOf(world, claim.accessKey, key, { version: claim.version, isQuery: false, ageMs: 0 });
+  return callerOf(world, claim.accessKey, key, {
+    version: claim.version,
+    isQuery: false,
+    ageMs: 0,
+  });
 }
 
 const asHeaders =

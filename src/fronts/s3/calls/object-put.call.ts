@@ -1,7 +1,14 @@
 import { objectPut } from '../../../object/object-put.ts';
 import { intakeOpen } from '../body.ts';
 import { eventsField } from '../notify.ts';
-import { withChecksum, writeAllow, writeGuard, writePlan, writtenChecksums, writtenHeaders } from '../object-write.ts';
+import {
+  withChecksum,
+  writeAllow,
+  writeGuard,
+  writePlan,
+  writtenChecksums,
+  writtenHeaders,
+} from '../object-write.ts';
 import type { Reply, Scene } from '../scene.ts';
 
 export async function objectPutCall(scene: Scene): Promise<Reply> {

@@ -35,7 +35,12 @@ async function objectAnswer(scene: Scene, opened: OpenObject): Promise<Reply> {
   const dataKey = readKeyOf(scene, encryptionOf(object.facts.encryption));
   const validators = { etag: object.etag, modifiedMs: object.modifiedUs / 1000 };
   const headers = { ...objectHeaders(scene, object), ...overrideHeaders(scene) };
-  if (readIsNotModified(conditionsOf((name) => scene.header(name)), validators)) {
+  if (
+    readIsNotModified(
+      conditionsOf((name) => scene.header(name)),
+      validators,
+    )
+  ) {
     opened[Symbol.dispose]();
     return { status: 304, headers };
   }
@@ -71,7 +76,11 @@ async function sliceOf(scene: Scene, { object }: OpenObject): Promise<Slice> {
   const number = scene.param('partNumber');
   const header = scene.header('range');
   if (number !== null) {
-    if (header !== null) throw new S3Failure('InvalidRequest', 'Cannot specify both Range header and partNumber query parameter');
+    if (header !== null)
+      throw new S3Failure(
+        'InvalidRequest',
+        'Cannot specify both Range header and partNumber query parameter',
+      );
     return await partSlice(scene, object, number);
   }
   const range = rangeParse(header, object.sizeBytes);
@@ -87,7 +96,11 @@ async function sliceOf(scene: Scene, { object }: OpenObject): Promise<Slice> {
 async function partSlice(scene: Scene, object: OpenObject['object'], text: string): Promise<Slice> {
   const number = Number(text);
   if (!/^\d{1,5}$/.test(text) || number < 1 || number > 10_000) {
-    throw badArgument('partNumber', text, 'Part number must be an integer between 1 and 10000, inclusive');
+    throw badArgument(
+      'partNumber',
+      text,
+      'Part number must be an integer between 1 and 10000, inclusive',
+    );
   }
   const parts = await objectParts(scene.world, object);
   if (parts.length === 0) {

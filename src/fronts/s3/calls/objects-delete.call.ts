@@ -3,7 +3,15 @@ import { bodyDocument } from '../body.ts';
 import { codeOfKind, S3Failure } from '../failure.ts';
 import type { Reply, Scene } from '../scene.ts';
 import { checksumNames, checksumHeader } from '../checksum/checksum.ts';
-import { childrenOf, onlyChildren, rootNamed, textNeeded, textOf, childOf, type XmlNode } from '../wire/xml-read.ts';
+import {
+  childrenOf,
+  onlyChildren,
+  rootNamed,
+  textNeeded,
+  textOf,
+  childOf,
+  type XmlNode,
+} from '../wire/xml-read.ts';
 import { element, elementIf, xmlDocument } from '../wire/xml-write.ts';
 import { objectDeleteOne, type DeleteAsked } from './object-delete.call.ts';
 
@@ -38,7 +46,10 @@ function digestNeeded(scene: Scene): void {
     scene.payload.kind !== 'unsigned' ||
     checksumNames.some((name) => scene.header(checksumHeader(name)) !== null);
   if (!hasDigest) {
-    throw new S3Failure('InvalidRequest', 'Missing required header for this request: Content-MD5 OR x-amz-checksum-*');
+    throw new S3Failure(
+      'InvalidRequest',
+      'Missing required header for this request: Content-MD5 OR x-amz-checksum-*',
+    );
   }
 }
 
@@ -59,11 +70,13 @@ async function objectDeleted(scene: Scene, asked: DeleteAsked, isQuiet: boolean)
   const { key, versionId } = asked;
   if (key === '') return errorElement(asked, 'UserKeyMustBeSpecified', 'The key must be specified');
   const isVersion = versionId === null || versionId === 'null' || /^\d{1,16}$/.test(versionId);
-  if (!isVersion) return errorElement(asked, 'NoSuchVersion', new S3Failure('NoSuchVersion').message);
+  if (!isVersion)
+    return errorElement(asked, 'NoSuchVersion', new S3Failure('NoSuchVersion').message);
   try {
     const { marker, object } = await objectDeleteOne(scene, asked);
     if (isQuiet) return '';
-    const markerVersion = marker?.versionId ?? (object?.isMarker === true ? object.versionId : null);
+    const markerVersion =
+      marker?.versionId ?? (object?.isMarker === true ? object.versionId : null);
     return (
       `<Deleted>${element('Key', key)}${elementIf('VersionId', versionId)}` +
       `${markerVersion === null ? '' : element('DeleteMarker', true) + element('DeleteMarkerVersionId', markerVersion)}</Deleted>`
@@ -71,7 +84,11 @@ async function objectDeleted(scene: Scene, asked: DeleteAsked, isQuiet: boolean)
   } catch (error) {
     if (error instanceof S3Failure) return errorElement(asked, error.code, error.message);
     if (error instanceof Failure && error.type === 'ObjectLocked') {
-      return errorElement(asked, 'AccessDenied', 'Access Denied because object protected by object lock.');
+      return errorElement(
+        asked,
+        'AccessDenied',
+        'Access Denied because object protected by object lock.',
+      );
     }
     if (!(error instanceof Failure)) {
       scene.context.log.error('an object could not be deleted', { causes: causesOf(error) });

@@ -20,7 +20,14 @@ import { eventsField } from '../notify.ts';
 import { checksumTypeOf } from '../object-headers.ts';
 import { withChecksum, writeGuard, writtenHeaders } from '../object-write.ts';
 import type { Reply, Scene } from '../scene.ts';
-import { childrenOf, countOf, onlyChildren, rootNamed, textOf, type XmlNode } from '../wire/xml-read.ts';
+import {
+  childrenOf,
+  countOf,
+  onlyChildren,
+  rootNamed,
+  textOf,
+  type XmlNode,
+} from '../wire/xml-read.ts';
 import { element, xmlDocument } from '../wire/xml-write.ts';
 import { uploadFound, uploadPlanOf, withoutPlan } from './upload.calls.ts';
 
@@ -94,9 +101,13 @@ function partParse(node: XmlNode): PartNamed {
   const etag = textOf(node, 'ETag')?.replace(/^"(.*)"$/, '$1');
   if (number === null || etag === undefined) throw new S3Failure('MalformedXML');
   if (number < 1 || number > partsMax) {
-    throw new S3Failure('InvalidArgument', 'Part number must be an integer between 1 and 10000, inclusive', {
-      fields: { ArgumentName: 'partNumber', ArgumentValue: String(number) },
-    });
+    throw new S3Failure(
+      'InvalidArgument',
+      'Part number must be an integer between 1 and 10000, inclusive',
+      {
+        fields: { ArgumentName: 'partNumber', ArgumentValue: String(number) },
+      },
+    );
   }
   const checksums = new Map<ChecksumName, string>();
   for (const name of checksumNames) {
@@ -107,7 +118,9 @@ function partParse(node: XmlNode): PartNamed {
 }
 
 function orderCheck(named: readonly PartNamed[]): void {
-  const isAscending = named.every(({ number }, at) => at === 0 || number > (named[at - 1]?.number ?? 0));
+  const isAscending = named.every(
+    ({ number }, at) => at === 0 || number > (named[at - 1]?.number ?? 0),
+  );
   if (!isAscending) throw new S3Failure('InvalidPartOrder');
 }
 
@@ -140,7 +153,10 @@ function sizeCheck(scene: Scene, parts: readonly UploadPart[]): void {
   if (text === null) return;
   const sizeBytes = parts.reduce((sum, part) => sum + part.sizeBytes, 0);
   if (Number(text) === sizeBytes) return;
-  throw new S3Failure('InvalidRequest', 'The provided \'x-amz-mp-object-size\' header value does not match what was computed.');
+  throw new S3Failure(
+    'InvalidRequest',
+    "The provided 'x-amz-mp-object-size' header value does not match what was computed.",
+  );
 }
 
 /** The checksum of the whole, from those of the parts; null: the upload has none. */
@@ -148,15 +164,24 @@ function checksumOf(scene: Scene, upload: Upload, parts: readonly UploadPart[]):
   const { checksum } = uploadPlanOf(upload);
   const asked = scene.header('x-amz-checksum-type');
   if (asked !== null && asked !== checksum?.type) {
-    throw new S3Failure('InvalidRequest', 'The upload was created using a different checksum type than was specified.');
+    throw new S3Failure(
+      'InvalidRequest',
+      'The upload was created using a different checksum type than was specified.',
+    );
   }
   if (checksum === null) return null;
   const { name, type } = checksum;
-  const values = parts.map(({ facts, sizeBytes }) => ({ value: facts.checksums?.[name] ?? '', sizeBytes }));
+  const values = parts.map(({ facts, sizeBytes }) => ({
+    value: facts.checksums?.[name] ?? '',
+    sizeBytes,
+  }));
   const value = checksumOfParts(name, type, values);
   const given = scene.header(checksumHeader(name));
   if (given !== null && !isGiven(name, given, value)) {
-    throw new S3Failure('BadDigest', `The ${name} you specified did not match the calculated checksum.`);
+    throw new S3Failure(
+      'BadDigest',
+      `The ${name} you specified did not match the calculated checksum.`,
+    );
   }
   return { name, type, value };
 }

@@ -16,7 +16,11 @@ function partNumberOf(scene: Scene): number {
   const text = scene.param('partNumber') ?? '';
   const number = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   if (number >= 1 && number <= 10_000) return number;
-  throw badArgument('partNumber', text, 'Part number must be an integer between 1 and 10000, inclusive');
+  throw badArgument(
+    'partNumber',
+    text,
+    'Part number must be an integer between 1 and 10000, inclusive',
+  );
 }
 
 const partAllow = (scene: Scene): void =>
@@ -117,10 +121,18 @@ function copyRange(scene: Scene, sizeBytes: number): Range | null {
   if (text === null) return null;
   const [, first, last] = /^bytes=(\d{1,15})-(\d{1,15})$/.exec(text) ?? [];
   if (first === undefined || Number(last) < Number(first)) {
-    throw badArgument('x-amz-copy-source-range', text, 'The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy');
+    throw badArgument(
+      'x-amz-copy-source-range',
+      text,
+      'The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy',
+    );
   }
   if (Number(last) >= sizeBytes) {
-    throw badArgument('x-amz-copy-source-range', text, `Range specified is not valid for source object of size: ${sizeBytes}`);
+    throw badArgument(
+      'x-amz-copy-source-range',
+      text,
+      `Range specified is not valid for source object of size: ${sizeBytes}`,
+    );
   }
   return { first: Number(first), last: Number(last) };
 }

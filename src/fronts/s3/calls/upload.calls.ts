@@ -79,18 +79,28 @@ function checksumPlan(scene: Scene): UploadPlan['checksum'] {
   const type = scene.header('x-amz-checksum-type');
   if (text === null) {
     if (type === null) return null;
-    throw new S3Failure('InvalidRequest', 'The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.');
+    throw new S3Failure(
+      'InvalidRequest',
+      'The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.',
+    );
   }
   const name = checksumNameOf(text);
-  if (name === null) throw new S3Failure('InvalidRequest', 'Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]');
+  if (name === null)
+    throw new S3Failure(
+      'InvalidRequest',
+      'Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]',
+    );
   return { name, type: checksumTypeFor(name, type) };
 }
 
 /** The upload that a request names, for this key and no other. */
 export async function uploadFound(scene: Scene): Promise<Upload> {
   const id = scene.param('uploadId') ?? '';
-  const upload = /^[0-9a-f]{32}$/.test(id) ? await uploadGet(scene.world, scene.bucket.container, id) : null;
-  if (upload !== null && upload.name === scene.key && upload.facts.s3?.['upload'] !== undefined) return upload;
+  const upload = /^[0-9a-f]{32}$/.test(id)
+    ? await uploadGet(scene.world, scene.bucket.container, id)
+    : null;
+  if (upload !== null && upload.name === scene.key && upload.facts.s3?.['upload'] !== undefined)
+    return upload;
   throw new S3Failure('NoSuchUpload', undefined, { fields: { UploadId: id.slice(0, 128) } });
 }
 
@@ -143,7 +153,9 @@ export async function partsList(scene: Scene): Promise<Reply> {
         element('UploadId', upload.id) +
         ownersElements(bucket, upload) +
         element('StorageClass', 'STANDARD') +
-        (checksum === null ? '' : element('ChecksumAlgorithm', checksum.name) + element('ChecksumType', checksum.type)) +
+        (checksum === null
+          ? ''
+          : element('ChecksumAlgorithm', checksum.name) + element('ChecksumType', checksum.type)) +
         element('PartNumberMarker', after) +
         element('NextPartNumberMarker', parts.at(-1)?.number ?? 0) +
         element('MaxParts', limit) +
@@ -158,7 +170,11 @@ function markerParam(scene: Scene): number {
   const text = scene.param('part-number-marker');
   if (text === null || text === '') return 0;
   if (/^\d{1,10}$/.test(text) && Number(text) < 2 ** 31) return Number(text);
-  throw badArgument('part-number-marker', text, 'Provided part-number-marker not an integer or within integer range');
+  throw badArgument(
+    'part-number-marker',
+    text,
+    'Provided part-number-marker not an integer or within integer range',
+  );
 }
 
 interface UploadsPage {
@@ -175,9 +191,12 @@ export async function uploadsList(scene: Scene): Promise<Reply> {
   });
   const { encode, type } = encodingOf(scene);
   const limit = countParam(scene, 'max-uploads', pageMax);
-  const [prefix, delimiter, keyMarker, idMarker] = ['prefix', 'delimiter', 'key-marker', 'upload-id-marker'].map(
-    (name) => scene.param(name) ?? '',
-  ) as [string, string, string, string];
+  const [prefix, delimiter, keyMarker, idMarker] = [
+    'prefix',
+    'delimiter',
+    'key-marker',
+    'upload-id-marker',
+  ].map((name) => scene.param(name) ?? '') as [string, string, string, string];
   if (idMarker !== '' && !/^[0-9a-f]{32}$/.test(idMarker)) {
     throw badArgument('upload-id-marker', idMarker, 'Invalid uploadId marker');
   }

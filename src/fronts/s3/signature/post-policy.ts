@@ -7,13 +7,19 @@ export type Fields = ReadonlyMap<string, string>;
 
 /** Who signed a form; null: nobody did. */
 export type FormClaim =
-  | { readonly version: 4; readonly accessKey: string; readonly scope: Scope; readonly signature: string }
+  | {
+      readonly version: 4;
+      readonly accessKey: string;
+      readonly scope: Scope;
+      readonly signature: string;
+    }
   | { readonly version: 2; readonly accessKey: string; readonly signature: string };
 
 export function formClaimOf(fields: Fields): FormClaim | null {
   const credential = fields.get('x-amz-credential');
   if (fields.get('policy') === undefined) {
-    const isSigned = credential !== undefined || fields.has('awsaccesskeyid') || fields.has('signature');
+    const isSigned =
+      credential !== undefined || fields.has('awsaccesskeyid') || fields.has('signature');
     if (isSigned) throw missing('policy');
     return null;
   }
@@ -21,7 +27,11 @@ export function formClaimOf(fields: Fields): FormClaim | null {
     if (fields.get('x-amz-algorithm') !== 'AWS4-HMAC-SHA256') throw missing('x-amz-algorithm');
     const parsed = credentialParse(
       credential ?? '',
-      (message) => new S3Failure('AuthorizationQueryParametersError', `Error parsing the X-Amz-Credential parameter; ${message}`),
+      (message) =>
+        new S3Failure(
+          'AuthorizationQueryParametersError',
+          `Error parsing the X-Amz-Credential parameter; ${message}`,
+        ),
     );
     const signature = fields.get('x-amz-signature');
     if (signature === undefined) throw missing('x-amz-signature');
@@ -34,9 +44,13 @@ export function formClaimOf(fields: Fields): FormClaim | null {
 }
 
 const missing = (name: string): S3Failure =>
-  new S3Failure('InvalidArgument', `Bucket POST must contain a field named '${name}'.  If it is specified, please check the order of the fields.`, {
-    fields: { ArgumentName: name, ArgumentValue: '' },
-  });
+  new S3Failure(
+    'InvalidArgument',
+    `Bucket POST must contain a field named '${name}'.  If it is specified, please check the order of the fields.`,
+    {
+      fields: { ArgumentName: name, ArgumentValue: '' },
+    },
+  );
 
 export function formClaimVerify(
   claim: FormClaim,
@@ -49,7 +63,9 @@ export function formClaimVerify(
     claim.version === 4
       ? regions.includes(claim.scope.region) &&
         sameText(
-          createHmac('sha256', secret.keys.key(secret.text, claim.scope)).update(policy).digest('hex'),
+          createHmac('sha256', secret.keys.key(secret.text, claim.scope))
+            .update(policy)
+            .digest('hex'),
           claim.signature,
         )
       : sameText(createHmac('sha1', secret.text).update(policy).digest('base64'), claim.signature);
@@ -70,10 +86,16 @@ const badDocument = (why: string): S3Failure =>
 const free = /^(awsaccesskeyid|signature|x-amz-signature|policy|file|x-ignore-.*)$/;
 
 /** Holds every field against the policy, and the policy against the clock. */
-export function postPolicyCheck(text: string, fields: Fields, bucket: string, nowMs: number): PostRules {
+export function postPolicyCheck(
+  text: string,
+  fields: Fields,
+  bucket: string,
+  nowMs: number,
+): PostRules {
   const policy = policyRead(text);
   const expiresMs = Date.parse(policy.expiration);
-  if (Number.isNaN(expiresMs)) throw badDocument(`Invalid 'expiration' value: '${policy.expiration.slice(0, 64)}'`);
+  if (Number.isNaN(expiresMs))
+    throw badDocument(`Invalid 'expiration' value: '${policy.expiration.slice(0, 64)}'`);
   if (expiresMs <= nowMs) throw denied('Policy expired.');
   const given = new Map([...fields, ['bucket', bucket]]);
   const named = new Set<string>();
@@ -87,7 +109,8 @@ export function postPolicyCheck(text: string, fields: Fields, bucket: string, no
     named.add(rule.field);
     const value = given.get(rule.field) ?? '';
     const holds = rule.kind === 'eq' ? value === rule.value : startsWith(value, rule);
-    if (!holds) throw denied(`Policy Condition failed: ${JSON.stringify(condition).slice(0, 1024)}`);
+    if (!holds)
+      throw denied(`Policy Condition failed: ${JSON.stringify(condition).slice(0, 1024)}`);
   }
   const extra = [...fields.keys()].filter((name) => !named.has(name) && !free.test(name));
   if (extra.length > 0) throw denied(`Extra input fields: ${extra.join(', ').slice(0, 1024)}`);
@@ -99,12 +122,18 @@ type Rule =
   | { readonly kind: 'content-length-range'; readonly least: number; readonly most: number };
 
 /** A list of types is allowed when each of them is. */
-function startsWith(value: string, { field, value: prefix }: Extract<Rule, { field: string }>): boolean {
+function startsWith(
+  value: string,
+  { field, value: prefix }: Extract<Rule, { field: string }>,
+): boolean {
   if (field !== 'content-type') return value.startsWith(prefix);
   return value.split(',').every((part) => part.trim().startsWith(prefix));
 }
 
-function policyRead(text: string): { readonly expiration: string; readonly conditions: readonly unknown[] } {
+function policyRead(text: string): {
+  readonly expiration: string;
+  readonly conditions: readonly unknown[];
+} {
   let root: unknown;
   try {
     root = JSON.parse(Buffer.from(text, 'base64').toString());
@@ -133,10 +162,13 @@ function conditionRead(condition: unknown): Rule {
     }
     return { kind: name, field: a.slice(1).toLowerCase(), value: b };
   }
-  const pairs = typeof condition === 'object' && condition !== null ? Object.entries(condition) : [];
+  const pairs =
+    typeof condition === 'object' && condition !== null ? Object.entries(condition) : [];
   const [pair] = pairs;
   if (pair === undefined || pairs.length > 1 || typeof pair[1] !== 'string') {
-    throw badDocument('Invalid Simple-Condition: Simple-Conditions must have exactly one property specified.');
+    throw badDocument(
+      'Invalid Simple-Condition: Simple-Conditions must have exactly one property specified.',
+    );
   }
   return { kind: 'eq', field: pair[0].toLowerCase(), value: pair[1] };
 }

@@ -15,12 +15,17 @@ const malformed = (why: string): S3Failure =>
 
 /** `multipart/form-data; boundary=...`. */
 export function boundaryOf(contentType: string): string {
-  const [, quoted, bare] = /;\s*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))/i.exec(contentType) ?? [];
+  const [, quoted, bare] =
+    /;\s*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))/i.exec(contentType) ?? [];
   const boundary = quoted ?? bare;
   if (!/^multipart\/form-data\b/i.test(contentType) || boundary === undefined) {
-    throw new S3Failure('PreconditionFailed', 'Bucket POST must be of the enclosure-type multipart/form-data', {
-      fields: { Condition: 'Bucket POST must be of the enclosure-type multipart/form-data' },
-    });
+    throw new S3Failure(
+      'PreconditionFailed',
+      'Bucket POST must be of the enclosure-type multipart/form-data',
+      {
+        fields: { Condition: 'Bucket POST must be of the enclosure-type multipart/form-data' },
+      },
+    );
   }
   return boundary;
 }
@@ -79,7 +84,10 @@ class Pushback {
       }
       if (this.#held.length > limitBytes) throw new S3Failure('MaxPostPreDataLengthExceededError');
       if (!(await this.#more())) {
-        throw new S3Failure('IncompleteBody', 'The body of your POST request is not well-formed multipart/form-data.');
+        throw new S3Failure(
+          'IncompleteBody',
+          'The body of your POST request is not well-formed multipart/form-data.',
+        );
       }
     }
   }
