@@ -18,11 +18,8 @@ import {
   identityWorldOpen,
   type IdentityWorld,
 } from '../identity/identity.world.ts';
-import { imageMigrations } from '../image/image.migrations.ts';
-import { sizeLimitDefaultBytes, type ImageWorld } from '../image/image.world.ts';
-import { metadefSeed } from '../image/metadef/metadef-seed.ts';
+import type { ImageWorld } from '../image/image.world.ts';
 import { imagePort } from '../image/port.ts';
-import { fileStore } from '../image/stores/file-store.ts';
 import { systemClock as clock } from '../kernel/clock.ts';
 import { randomIds as ids } from '../kernel/ids.ts';
 import type { Policy } from '../kernel/policy.ts';
@@ -35,11 +32,9 @@ import { networkPort } from '../network/server-ports.ts';
 import { Inventory } from '../placement/inventory.ts';
 import { keysRead, type Databases } from './control-parts.ts';
 import { secretRead } from './credentials.ts';
+import { imageOpen } from './control-image.ts';
 import type { Layout } from './layout.ts';
 import type { RoleOptions } from './role.ts';
-
-/** Kept free for databases and logs that share the disk with images. */
-const imageReserveBytes = 512 << 20;
 
 export interface Services {
   readonly identity: IdentityWorld;
@@ -53,11 +48,12 @@ export async function servicesOpen(
   options: RoleOptions,
   databases: Databases,
   policy: Policy,
-  tasks: TaskSignals,
+  signals: { readonly tasks: TaskSignals; readonly imageTasks: TaskSignals },
   hosts: Hosts,
 ): Promise<Services> {
+  const { tasks, imageTasks } = signals;
   const identity = await identityOpen(options, databases);
-  const image = await imageOpen(options, databases, policy);
+  const image = await imageOpen(options, databases, { policy, identity, tasks: imageTasks });
   const mirror = agentMirrorOpen({ hosts, clock, log: options.log, stop: options.signal });
   const network = await networkOpen(options, databases, { hosts, mirror });
   const compute = await computeOpen(options, databases, { image, network, tasks });
@@ -112,31 +108,6 @@ async function identityOpen(
       { type: 'placement', name: 'placement', url: `${publicUrl}/placement` },
     ],
   });
-  return world;
-}
-
-async function imageOpen(
-  { layout, log }: RoleOptions,
-  { region }: Databases,
-  policy: Policy,
-): Promise<ImageWorld> {
-  await region.migrate('image', imageMigrations);
-  const store = fileStore({
-    id: 'file',
-    directory: layout.imageDir,
-    reserveBytes: imageReserveBytes,
-  });
-  const sizeLimitBytes = sizeLimitDefaultBytes;
-  const world: ImageWorld = {
-    db: region.db(),
-    stores: [store],
-    policy,
-    clock,
-    ids,
-    log,
-    sizeLimitBytes,
-  };
-  await metadefSeed(world);
   return world;
 }
 

@@ -21,8 +21,11 @@ import type { IdentityWorld } from '../identity/identity.world.ts';
 import { imageApi } from '../image/image.api.ts';
 import { imagePolicy } from '../image/image.policy.ts';
 import { imageSweep } from '../image/image-sweep.ts';
+import type { ImageWorld } from '../image/image.world.ts';
+import { importTask } from '../image/import/import.task.ts';
 import type { AuditSink } from '../kernel/audit.ts';
 import { systemClock } from '../kernel/clock.ts';
+import type { Engine } from '../kernel/db.ts';
 import type { Api } from '../kernel/http/api.ts';
 import { openApiEndpoint } from '../kernel/http/openapi.ts';
 import { httpServer } from '../kernel/http/server.ts';
@@ -71,13 +74,20 @@ export async function controlRun(options: ControlOptions): Promise<void> {
     configuration.policyFile === null ? {} : policyFileRead(configuration.policyFile),
   );
   let runner: TaskRunner<ComputeWorld> | null = null;
+  let imageRunner: TaskRunner<ImageWorld> | null = null;
   const services = await servicesOpen(
     options,
     databases,
     policy,
     {
-      wake: () => runner?.wake(),
-      cancelled: (subject) => runner?.cancelled(subject),
+      tasks: {
+        wake: () => runner?.wake(),
+        cancelled: (subject) => runner?.cancelled(subject),
+      },
+      imageTasks: {
+        wake: () => imageRunner?.wake(),
+        cancelled: (subject) => imageRunner?.cancelled(subject),
+      },
     },
     hosts ?? hostsOpen(layout),
   );
@@ -90,13 +100,23 @@ export async function controlRun(options: ControlOptions): Promise<void> {
     ids,
     log,
   });
+  imageRunner = new TaskRunner({
+    db: databases.region.db<KernelTables>(),
+    world: services.image,
+    kinds: [importTask],
+    leaseName: 'image-tasks',
+    clock,
+    ids,
+    log,
+  });
   const server = serverOpen(options, services, policy, audit);
   server.listen(configuration.listen.port, configuration.listen.host);
   await once(server, 'listening');
   ready();
   const work = Promise.all([
     reconcilersRun(options, databases, services),
-    tasksRun(options, databases, runner),
+    tasksRun(options, databases.cell, 'tasks', runner),
+    tasksRun(options, databases.region, 'image-tasks', imageRunner),
     refreshRun(services.identity, signal),
   ]);
   await stopped(signal);
@@ -176,13 +196,14 @@ async function reconcilersRun(
   ]);
 }
 
-async function tasksRun(
+async function tasksRun<World>(
   { log, signal }: RoleOptions,
-  { cell }: Databases,
-  runner: TaskRunner<ComputeWorld>,
+  database: Engine,
+  name: string,
+  runner: TaskRunner<World>,
 ): Promise<void> {
-  const db = cell.db<KernelTables>();
-  await leaseHold({ db, clock, log, name: 'tasks', holder }, signal, (lease) => runner.run(lease));
+  const db = database.db<KernelTables>();
+  await leaseHold({ db, clock, log, name, holder }, signal, (lease) => runner.run(lease));
 }
 
 /** Requests see at once what other processes changed; who has none under way (a console) is told by this. */

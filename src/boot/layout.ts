@@ -34,6 +34,8 @@ export interface Layout {
   readonly cellDatabase: string;
   readonly imageDir: string;
   readonly objectDir: string;
+  /** Bytes that wait for their import. */
+  readonly imageStagingDir: string;
   readonly caKey: string;
   readonly caCertificate: string;
   readonly serverKey: string;
@@ -64,6 +66,7 @@ export function layoutOf(stateDir: string): Layout {
     cellDatabase: at('control', 'cell.db'),
     imageDir: at('control', 'images'),
     objectDir: at('object'),
+    imageStagingDir: at('control', 'images-staging'),
     caKey: at('tls', 'ca.key'),
     caCertificate: at('tls', 'ca.crt'),
     serverKey: at('control', 'secrets', 'server.key'),

@@ -2,6 +2,7 @@ import type { Actor } from '../kernel/policy.ts';
 import { isRuleMet } from './application-credential.model.ts';
 import { assignmentRoleIds } from './assignment.store.ts';
 import type { IdentityWorld } from './identity.world.ts';
+import { urlFill } from './catalog.ts';
 import { ancestorIds } from './project.model.ts';
 import { projectGet, projectGetByName, projectListByIds } from './project.store.ts';
 import { accessKeyActor, accessKeyGet } from './access-key.ts';
@@ -60,6 +61,8 @@ export interface IdentityPort {
   tokenActor(token: string, asked: TokenAsked): Promise<Actor | null>;
   /** The secret behind an access key of EC2 or S3, and who signs with it; null when there is nobody (any more). */
   accessKeyGet(access: string, serviceType: string): Promise<AccessKeyFacts | null>;
+  /** URL of a service in a region, by its interface (`public`); null: the catalog has none. */
+  endpointFind(serviceType: string, region: string, face: string): Promise<string | null>;
   /** Called after a project was deleted, in the process that deleted it. */
   onProjectDeleted(listener: (projectId: string) => void): void;
   /** Called whenever tokens may have lost their worth: ask `tokenActor` again for what is long-lived. */
@@ -119,6 +122,14 @@ export function identityPort(world: IdentityWorld): IdentityPort {
     async accessKeyGet(access, serviceType) {
       const key = await accessKeyGet(world, access);
       return key === null ? null : { secret: key.secret, actor: accessKeyActor(key, serviceType) };
+    },
+    async endpointFind(serviceType, region, face) {
+      const { services, endpoints } = await snapshotGet(world);
+      const of = services.filter(({ type }) => type === serviceType).map(({ id }) => id);
+      const found = endpoints.find(
+        (one) => of.includes(one.service_id) && one.region_id === region && one.interface === face,
+      );
+      return found === undefined ? null : urlFill(found.url, { projectId: null, userId: null });
     },
     onProjectDeleted: (listener) => void memory.projectListeners.push(listener),
     onRevocation: (listener) => void memory.listeners.push(listener),

@@ -43,6 +43,84 @@ export async function blobComplete(tx: Tx<ImageTables>, id: string): Promise<boo
   return numUpdatedRows > 0n;
 }
 
+/** Complete, but not the image's before its import ends. */
+export async function blobStage(
+  tx: Tx<ImageTables>,
+  id: string,
+  found: Pick<Blob, 'size' | 'virtual_size' | 'md5' | 'sha512'>,
+): Promise<boolean> {
+  const { numUpdatedRows } = await tx
+    .updateTable('image_blob')
+    .set({ ...found, state: 'staged', held_until: 0 })
+    .where('id', '=', id)
+    .where('state', '=', 'writing')
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
+}
+
+export async function blobVirtualSizeSet(
+  tx: Tx<ImageTables>,
+  id: string,
+  virtualSizeBytes: number | null,
+): Promise<void> {
+  await tx
+    .updateTable('image_blob')
+    .set({ virtual_size: virtualSizeBytes })
+    .where('id', '=', id)
+    .where('state', '=', 'staged')
+    .execute();
+}
+
+export async function blobStaged(tx: Tx<ImageTables>, imageId: string): Promise<Blob[]> {
+  return tx
+    .selectFrom('image_blob')
+    .selectAll()
+    .where('image_id', '=', imageId)
+    .where('state', '=', 'staged')
+    .orderBy('created_at')
+    .execute();
+}
+
+/** What an import has put into stores becomes the image's. */
+export async function blobStagedPublish(
+  tx: Tx<ImageTables>,
+  imageId: string,
+  stores: readonly string[],
+): Promise<void> {
+  if (stores.length === 0) return;
+  await tx
+    .updateTable('image_blob')
+    .set({ state: 'live' })
+    .where('image_id', '=', imageId)
+    .where('state', '=', 'staged')
+    .where('store', 'in', stores)
+    .execute();
+}
+
+/** All that is not the image's: whoever still writes has lost it. */
+export async function blobStagedDoom(tx: Tx<ImageTables>, imageId: string): Promise<void> {
+  await tx
+    .updateTable('image_blob')
+    .set({ state: 'doomed' })
+    .where('image_id', '=', imageId)
+    .where('state', 'in', ['writing', 'staged'])
+    .execute();
+}
+
+/** Staged bytes whose image waits for them no more. */
+export async function blobStagedStray(tx: Tx<ImageTables>): Promise<string[]> {
+  const rows = await tx
+    .selectFrom('image_blob')
+    .innerJoin('image', 'image.id', 'image_blob.image_id')
+    .select('image_blob.id')
+    .where('image_blob.state', '=', 'staged')
+    .where('image.import_task', 'is', null)
+    .where('image.status', '<>', 'uploading')
+    .limit(1_000)
+    .execute();
+  return rows.map(({ id }) => id);
+}
+
 /** Complete bytes may go at once; what is being written goes when its uploader has let go. */
 export async function blobDoomAll(tx: Tx<ImageTables>, imageId: string): Promise<void> {
   await tx

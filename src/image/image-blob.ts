@@ -3,8 +3,8 @@ import { blobDoomed, blobRemove } from './image-blob.store.ts';
 import type { ImageWorld } from './image.world.ts';
 import type { ImageStore } from './stores/image-store.ts';
 
-export const storeOf = ({ stores }: ImageWorld, id: string): ImageStore | null =>
-  stores.find((store) => store.id === id) ?? null;
+export const storeOf = ({ stores, staging }: ImageWorld, id: string): ImageStore | null =>
+  [...stores, staging].find((store) => store.id === id) ?? null;
 
 /**
  * Removes the bytes that nobody wants any more, of one image or of all. A store that fails is asked again by the

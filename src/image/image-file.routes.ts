@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import { Failure, invalid } from '../kernel/errors.ts';
 import { endpointsOf, type Endpoint } from '../kernel/http/endpoint.ts';
 import { imageDownload, rangeParse } from './image-download.ts';
-import { imageUpload } from './image-upload.ts';
+import { imageStage, imageUpload } from './image-upload.ts';
 import type { ImageWorld } from './image.world.ts';
 
 const endpoint = endpointsOf<ImageWorld>();
@@ -21,15 +21,27 @@ export const imageFileRoutes: readonly Endpoint<ImageWorld>[] = [
       auditType: 'image/image',
     },
     async (context, { params: { imageId = '' }, headers, mediaType, stream }) => {
-      if (mediaType !== 'application/octet-stream') {
-        throw new Failure('unsupported_media', 'Invalid content type ' + mediaType);
-      }
-      await imageUpload(context, imageId, {
-        bytes: stream,
-        isOwned: true,
-        sizeBytes: sizeAnnounced(headers),
-        storeId: headerText(headers, 'x-image-meta-store'),
-      });
+      octetsRequire(mediaType);
+      const incoming = { bytes: stream, isOwned: true, sizeBytes: sizeAnnounced(headers) };
+      const storeId = headerText(headers, 'x-image-meta-store');
+      await imageUpload(context, imageId, incoming, storeId);
+      return { status: 204 };
+    },
+  ),
+  endpoint(
+    {
+      id: 'images.stage',
+      method: 'PUT',
+      path: '/v2/images/:imageId/stage',
+      rule: 'modify_image',
+      body: 'stream',
+      reply: { 204: null },
+      auditType: 'image/image',
+    },
+    async (context, { params: { imageId = '' }, headers, mediaType, stream }) => {
+      octetsRequire(mediaType);
+      const incoming = { bytes: stream, isOwned: true, sizeBytes: sizeAnnounced(headers) };
+      await imageStage(context, imageId, incoming);
       return { status: 204 };
     },
   ),
@@ -66,6 +78,11 @@ export const imageFileRoutes: readonly Endpoint<ImageWorld>[] = [
   ),
 ];
 
+function octetsRequire(mediaType: string): void {
+  if (mediaType === 'application/octet-stream') return;
+  throw new Failure('unsupported_media', 'Invalid content type ' + mediaType);
+}
+
 /** Null: sent in chunks, without a word on its size. */
 function sizeAnnounced(headers: IncomingHttpHeaders): number | null {
   const text = headerText(headers, 'x-openstack-image-size') ?? headers['content-length'] ?? null;
@@ -74,7 +91,7 @@ function sizeAnnounced(headers: IncomingHttpHeaders): number | null {
   return Number(text);
 }
 
-function headerText(headers: IncomingHttpHeaders, name: string): string | null {
+export function headerText(headers: IncomingHttpHeaders, name: string): string | null {
   const value = headers[name];
   return typeof value === 'string' ? value : null;
 }

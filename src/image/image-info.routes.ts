@@ -1,8 +1,13 @@
 import { Type } from 'typebox';
 import { endpointsOf, type Endpoint, type Reply } from '../kernel/http/endpoint.ts';
 import type { ImageContext, ImageWorld } from './image.world.ts';
+import { importMethods } from './import/import.schema.ts';
 import { publishedSchemas } from './published-schemas.ts';
 import { forbidden } from '../kernel/errors.ts';
+import { projectOf } from './image-access.ts';
+import { quotaLimitsOf, quotaUsage } from './image-quota.ts';
+import { quotaNames } from './image.model.ts';
+import { isWritable } from './image-upload.ts';
 
 const endpoint = endpointsOf<ImageWorld>();
 
@@ -35,12 +40,16 @@ const VersionsReply = Type.Object({
 
 const Stores = Type.Object({ stores: Type.Array(Type.Record(Type.String(), Type.Unknown())) });
 
+const Usage = Type.Object({
+  usage: Type.Record(Type.String(), Type.Object({ usage: Type.Integer(), limit: Type.Integer() })),
+});
+
 const storeViews = ({ world: { stores } }: ImageContext) =>
-  stores.map(({ id, description, type }, index) => ({
+  stores.map(({ id, description, type }) => ({
     id,
     description,
     // Glance has these two as text, and leaves them out where they are not so.
-    ...(index === 0 && { default: 'true' }),
+    ...(id === stores.find(isWritable)?.id && { default: 'true' }),
     ...(type === 'http' && { 'read-only': 'true' }),
   }));
 
@@ -81,7 +90,7 @@ export const imageInfoRoutes: readonly Endpoint<ImageWorld>[] = [
         'import-methods': {
           description: 'Import methods available.',
           type: 'array',
-          value: [],
+          value: importMethods,
         },
       },
     }),
@@ -113,8 +122,29 @@ export const imageInfoRoutes: readonly Endpoint<ImageWorld>[] = [
         ...view,
         type: stores[index]?.type,
         properties: stores[index]?.properties,
+        weight: 0,
       }));
       return { status: 200, body: { stores: details } };
+    },
+  ),
+  endpoint(
+    {
+      id: 'info.usage',
+      method: 'GET',
+      path: '/v2/info/usage',
+      rule: null,
+      reply: { 200: Usage },
+    },
+    async (context) => {
+      const owner = projectOf(context.actor);
+      if (owner === null) return { status: 200, body: { usage: {} } };
+      const limits = await quotaLimitsOf(context.world, owner);
+      const used = await context.world.db.read((tx) => quotaUsage(tx, owner));
+      const pairs = quotaNames.map((name) => [
+        name,
+        { usage: used[name], limit: limits[name] ?? -1 },
+      ]);
+      return { status: 200, body: { usage: Object.fromEntries(pairs) as unknown } };
     },
   ),
   ...Object.entries(publishedSchemas).map(([name, schema]) =>

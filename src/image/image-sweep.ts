@@ -1,7 +1,15 @@
 import type { Reconciler } from '../kernel/reconciler.ts';
-import { blobAbandoned, blobDoomAll, blobKeysKnown, blobRelease } from './image-blob.store.ts';
+import {
+  blobAbandoned,
+  blobDoom,
+  blobDoomAll,
+  blobKeysKnown,
+  blobRelease,
+  blobStagedStray,
+} from './image-blob.store.ts';
 import { blobsReclaim } from './image-blob.ts';
 import { imageDeletedSet, imageKilledBefore, imageStatusSet } from './image.store.ts';
+import { imageTaskForget } from './import/image-task.store.ts';
 import type { ImageWorld } from './image.world.ts';
 import type { ImageStore } from './stores/image-store.ts';
 
@@ -18,8 +26,10 @@ export const imageSweep = (world: ImageWorld): Reconciler => ({
   async run(signal) {
     await abandonedRelease(world);
     await killedDelete(world);
+    await stagedRelease(world);
+    await world.db.write((tx) => imageTaskForget(tx, world.clock.now()));
     await blobsReclaim(world, null);
-    for (const store of world.stores) {
+    for (const store of [...world.stores, world.staging]) {
       if (signal.aborted) return;
       await strangersRemove(world, store, signal);
     }
@@ -35,9 +45,16 @@ async function abandonedRelease({ db, clock }: ImageWorld): Promise<void> {
       const [held] = await blobAbandoned(tx, now, id);
       if (held === undefined || !(await blobRelease(tx, id))) return;
       const change = { status: 'queued', updated_at: now } as const;
-      await imageStatusSet(tx, image_id, ['saving'], change);
+      await imageStatusSet(tx, image_id, ['saving', 'uploading'], change);
     });
   }
+}
+
+/** Staged bytes that no import will take any more. */
+async function stagedRelease({ db }: ImageWorld): Promise<void> {
+  await db.write(async (tx) => {
+    for (const id of await blobStagedStray(tx)) await blobDoom(tx, id);
+  });
 }
 
 async function killedDelete({ db, clock }: ImageWorld): Promise<void> {

@@ -1,43 +1,112 @@
-import { createHash } from 'node:crypto';
-import { bufferFree } from '../kernel/buffer-free.ts';
 import type { Tx } from '../kernel/db.ts';
-import { conflict, Failure, invalid, notFound } from '../kernel/errors.ts';
-import { formatJudge, formatRefuse, type Claim } from './format/format-judge.ts';
-import { imageSeeFor } from './image-access.ts';
-import { blobComplete, blobHold, blobInsert, blobRelease, type Blob } from './image-blob.store.ts';
-import { blobsReclaim } from './image-blob.ts';
-import type { Image } from './image.model.ts';
+import { conflict, invalid, notFound } from '../kernel/errors.ts';
+import { imageSeeFor, projectOf } from './image-access.ts';
+import { blobComplete, blobStage, type Blob } from './image-blob.store.ts';
+import { bytesStore, type Incoming, type Landing, type Written } from './image-bytes.ts';
+import type { Image, ImageStatus } from './image.model.ts';
+import { quotaCheck, quotaLimitsOf } from './image-quota.ts';
+import type { QuotaName } from './image.model.ts';
+import { signatureCheck } from './image-signature.ts';
 import { imageStatusSet } from './image.store.ts';
 import type { ImageTables } from './image.tables.ts';
 import type { ImageContext, ImageWorld } from './image.world.ts';
-import type { ImageStore, StoreWriter } from './stores/image-store.ts';
-
-/** An uploader not heard of for so long is dead. */
-const holdMs = 30_000;
-const renewMs = 5_000;
-const bufferBytes = 1 << 20;
-
-export interface Incoming {
-  readonly bytes: AsyncIterable<Uint8Array>;
-  /** The chunks are nobody else's: their memory is given back at once, which halves the cost of receiving. */
-  readonly isOwned: boolean;
-  /** What the client says it will send; null: it does not say. */
-  readonly sizeBytes: number | null;
-  readonly storeId: string | null;
-}
+import type { ImageStore } from './stores/image-store.ts';
 
 /** `PUT /v2/images/:id/file`. */
 export async function imageUpload(
   context: ImageContext,
   id: string,
   incoming: Incoming,
+  storeId: string | null = null,
 ): Promise<void> {
-  await bytesStore(context.world, incoming, async (tx) => {
-    const { image } = await imageSeeFor(context, tx, id, 'upload_image');
-    formatsRequire(image);
-    await savingSet(tx, image, context.clock.now());
-    return image;
+  const { world, clock } = context;
+  const quotas = await quotasOf(context, ['image_size_total', 'image_count_uploading']);
+  const signature = signatureCheck(world);
+  await bytesStore(world, incoming, {
+    ...activeLanding(world, storeChoose(world, storeId)),
+    ...signature.landing,
+    async claim(tx) {
+      const { image } = await imageSeeFor(context, tx, id, 'upload_image');
+      formatsRequire(image);
+      await quotas(tx, image);
+      await statusTake(tx, image, { to: 'saving', now: clock.now() });
+      signature.begin(image);
+      return image;
+    },
   });
+}
+
+/** `PUT /v2/images/:id/stage`: the bytes wait for an import. */
+export async function imageStage(
+  context: ImageContext,
+  id: string,
+  incoming: Incoming,
+): Promise<void> {
+  const { world, clock } = context;
+  const quotas = await quotasOf(context, ['image_stage_total', 'image_count_uploading']);
+  await bytesStore(world, incoming, {
+    store: world.staging,
+    async claim(tx) {
+      const { image } = await imageSeeFor(context, tx, id, 'modify_image');
+      await quotas(tx, image);
+      await statusTake(tx, image, { to: 'uploading', now: clock.now() });
+      return image;
+    },
+    complete: (tx, blob, written) => stagedComplete(tx, blob, written),
+    release: (tx, imageId) => statusRelease(tx, imageId, 'uploading', clock.now()),
+  });
+}
+
+/** Bytes that make the image active when they are complete. */
+export const activeLanding = (
+  world: ImageWorld,
+  store: ImageStore,
+): Omit<Landing, 'claim'> & { readonly store: ImageStore } => ({
+  store,
+  async complete(tx, blob, written) {
+    const isComplete = await blobComplete(tx, blob.id);
+    const isActive = await imageStatusSet(tx, blob.image_id, ['saving'], {
+      ...foundOf(written),
+      status: 'active',
+      updated_at: world.clock.now(),
+    });
+    return isComplete && isActive;
+  },
+  release: (tx, imageId) => statusRelease(tx, imageId, 'saving', world.clock.now()),
+});
+
+export const foundOf = (
+  written: Written,
+): Pick<Blob, 'size' | 'virtual_size' | 'md5' | 'sha512'> => ({
+  size: written.sizeBytes,
+  virtual_size: written.virtualSizeBytes,
+  md5: written.md5,
+  sha512: written.sha512,
+});
+
+export const stagedComplete = async (
+  tx: Tx<ImageTables>,
+  blob: Blob,
+  written: Written,
+): Promise<boolean> => blobStage(tx, blob.id, foundOf(written));
+
+async function statusRelease(
+  tx: Tx<ImageTables>,
+  imageId: string,
+  from: ImageStatus,
+  now: number,
+): Promise<void> {
+  await imageStatusSet(tx, imageId, [from], { status: 'queued', updated_at: now });
+}
+
+/** The limits are asked before the transaction: they are another service's. */
+async function quotasOf(
+  context: ImageContext,
+  names: readonly QuotaName[],
+): Promise<(tx: Tx<ImageTables>, image: Image) => Promise<void>> {
+  const owner = projectOf(context.actor);
+  const limits = await quotaLimitsOf(context.world, owner);
+  return (tx) => quotaCheck(tx, owner, limits, names);
 }
 
 function formatsRequire({ diskFormat, containerFormat }: Image): void {
@@ -50,206 +119,23 @@ function formatsRequire({ diskFormat, containerFormat }: Image): void {
   throw invalid(`${noun} ${missing.join(', ')} must be set prior to saving data.`);
 }
 
-async function savingSet(tx: Tx<ImageTables>, image: Image, now: number): Promise<void> {
-  const change = { status: 'saving', updated_at: now } as const;
-  if (await imageStatusSet(tx, image.id, ['queued'], change)) return;
-  throw conflict(`Image status transition from ${image.status} to saving is not allowed`);
-}
-
-interface Writing {
-  readonly world: ImageWorld;
-  readonly blob: Blob;
-  readonly store: ImageStore;
-  readonly claim: Claim;
-  /** Aborted when the blob is no longer ours: the image was deleted, or we were taken for dead. */
-  readonly lost: AbortSignal;
-}
-
-/**
- * Takes bytes to their end and makes the image `active`. `claim` puts the image into `saving`; in the same transaction
- * the blob gets its row, before the first byte. Only a blob that is still ours, complete and on the disk, and judged
- * safe, makes the image active; anything else puts it back to `queued` and leaves no byte.
- */
-export async function bytesStore(
-  world: ImageWorld,
-  incoming: Incoming,
-  claim: (tx: Tx<ImageTables>) => Promise<Image>,
+async function statusTake(
+  tx: Tx<ImageTables>,
+  image: Image,
+  { to, now }: { readonly to: ImageStatus; readonly now: number },
 ): Promise<void> {
-  const store = storeChoose(world, incoming.storeId);
-  sizeCheck(world, incoming.sizeBytes ?? 0);
-  const blobId = world.ids.uuid();
-  const { image, blob } = await world.db.write(async (tx) => {
-    const claimed = await claim(tx);
-    const now = world.clock.now();
-    const row: Blob = {
-      id: blobId,
-      image_id: claimed.id,
-      store: store.id,
-      key: `${claimed.id}.${blobId}`,
-      state: 'writing',
-      held_until: now + holdMs,
-      created_at: now,
-    };
-    await blobInsert(tx, row);
-    return { image: claimed, blob: row };
-  });
-  const lost = new AbortController();
-  const done = new AbortController();
-  const holding = blobHoldWhile(world, blob, lost, done.signal);
-  try {
-    await imageFill({ world, blob, store, claim: image, lost: lost.signal }, incoming);
-  } catch (error) {
-    await blobGiveUp(world, blob);
-    throw error;
-  } finally {
-    done.abort();
-    await holding;
-  }
+  if (await imageStatusSet(tx, image.id, ['queued'], { status: to, updated_at: now })) return;
+  throw conflict(`Image status transition from ${image.status} to ${to} is not allowed`);
 }
 
-function storeChoose({ stores }: ImageWorld, id: string | null): ImageStore {
-  const store = id === null ? stores[0] : stores.find((one) => one.id === id);
+export const isWritable = ({ type }: ImageStore): boolean => type !== 'http';
+
+export function storeChoose({ stores }: ImageWorld, id: string | null): ImageStore {
+  const store = id === null ? stores.find(isWritable) : stores.find((one) => one.id === id);
   if (store === undefined) throw invalid(`Unknown scheme '${id}' found in URI`);
+  if (!isWritable(store)) throw invalid(`The store ${store.id} takes no bytes.`);
   return store;
 }
 
-function sizeCheck({ sizeLimitBytes }: ImageWorld, sizeBytes: number): void {
-  if (sizeBytes <= sizeLimitBytes) return;
-  throw new Failure(
-    'too_large',
-    `The incoming image is too large: the limit is ${sizeLimitBytes} bytes.`,
-    { type: 'ImageSizeLimitExceeded' },
-  );
-}
-
-async function imageFill(writing: Writing, incoming: Incoming): Promise<void> {
-  const { world, blob, store, claim } = writing;
-  const digests = await blobFill(writing, incoming);
-  const { sizeBytes, md5, sha512 } = digests;
-  const { virtualSizeBytes } = await formatJudge(claim, {
-    sizeBytes,
-    read: (offset, length) => storeBytes(store, blob.key, offset, length),
-  });
-  await world.db.write(async (tx) => {
-    const isComplete = await blobComplete(tx, blob.id);
-    const isActive = await imageStatusSet(tx, blob.image_id, ['saving'], {
-      status: 'active',
-      size: sizeBytes,
-      virtual_size: virtualSizeBytes,
-      md5,
-      sha512,
-      updated_at: world.clock.now(),
-    });
-    if (!isComplete || !isActive) throw uploadGone(blob.image_id);
-  });
-}
-
-interface Digests {
-  readonly sizeBytes: number;
-  readonly md5: string;
-  readonly sha512: string;
-}
-
-async function blobFill(writing: Writing, incoming: Incoming): Promise<Digests> {
-  const writer = await writing.store.write(writing.blob.key);
-  try {
-    const digests = await bytesPump(writing, incoming, writer);
-    if (incoming.sizeBytes !== null && incoming.sizeBytes !== digests.sizeBytes) {
-      throw invalid(
-        `The image has ${digests.sizeBytes} bytes where ${incoming.sizeBytes} were announced.`,
-      );
-    }
-    await writer.finish();
-    return digests;
-  } catch (error) {
-    await writer.abort();
-    if (writing.lost.aborted) throw uploadGone(writing.blob.image_id, error);
-    throw error;
-  }
-}
-
-/** Two buffers: one is hashed and written while the other fills. Small writes would cost twice the time. */
-async function bytesPump(
-  { world, lost, claim }: Writing,
-  { bytes, isOwned }: Incoming,
-  writer: StoreWriter,
-): Promise<Digests> {
-  const md5 = createHash('md5');
-  const sha512 = createHash('sha512');
-  let [filling, spare] = [Buffer.allocUnsafeSlow(bufferBytes), Buffer.allocUnsafeSlow(bufferBytes)];
-  let written = Promise.resolve();
-  let filledBytes = 0;
-  let sizeBytes = 0;
-  const flush = async (): Promise<void> => {
-    const chunk = filling.subarray(0, filledBytes);
-    if (sizeBytes <= bufferBytes) formatRefuse(claim, chunk);
-    await written;
-    written = writer.write(chunk);
-    // Its failure is met at the next flush; until then nobody waits for it.
-    written.catch(() => {});
-    md5.update(chunk);
-    sha512.update(chunk);
-    [filling, spare] = [spare, filling];
-    filledBytes = 0;
-  };
-  for await (const chunk of bytes) {
-    if (lost.aborted) throw new Error('the upload is no longer wanted');
-    sizeBytes += chunk.length;
-    sizeCheck(world, sizeBytes);
-    for (let at = 0; at < chunk.length;) {
-      const part = chunk.subarray(at, at + bufferBytes - filledBytes);
-      filling.set(part, filledBytes);
-      filledBytes += part.length;
-      at += part.length;
-      if (filledBytes === bufferBytes) await flush();
-    }
-    if (isOwned) bufferFree(chunk);
-  }
-  if (filledBytes > 0) await flush();
-  await written;
-  return { sizeBytes, md5: md5.digest('hex'), sha512: sha512.digest('hex') };
-}
-
-async function storeBytes(
-  store: ImageStore,
-  key: string,
-  offset: number,
-  length: number,
-): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of store.read(key, offset, length)) chunks.push(chunk);
-  return Buffer.concat(chunks);
-}
-
-/** Says that the uploader lives, until `done`. */
-async function blobHoldWhile(
-  { db, clock }: ImageWorld,
-  { id }: Blob,
-  lost: AbortController,
-  done: AbortSignal,
-): Promise<void> {
-  for (;;) {
-    await clock.sleep(renewMs, done);
-    if (done.aborted) return;
-    try {
-      if (!(await db.write((tx) => blobHold(tx, id, clock.now() + holdMs)))) lost.abort();
-    } catch {
-      // The database may be back before the hold ends; if not, the last transaction of the upload decides.
-    }
-  }
-}
-
-async function blobGiveUp(world: ImageWorld, blob: Blob): Promise<void> {
-  await world.db.write(async (tx) => {
-    if (!(await blobRelease(tx, blob.id))) return;
-    const change = { status: 'queued', updated_at: world.clock.now() } as const;
-    await imageStatusSet(tx, blob.image_id, ['saving'], change);
-  });
-  await blobsReclaim(world, blob.image_id);
-}
-
-const uploadGone = (id: string, cause?: unknown): Failure =>
-  notFound(
-    `Image ${id} could not be found after upload. The image may have been deleted during the upload, cleaning up the chunks uploaded.`,
-    { type: 'Gone', cause },
-  );
+export const storeUnknown = (id: string) =>
+  notFound(`The selected store ${id} is not available on this node.`);

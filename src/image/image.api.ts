@@ -6,6 +6,7 @@ import { imageFileRoutes } from './image-file.routes.ts';
 import { imageInfoRoutes } from './image-info.routes.ts';
 import { imageMemberRoutes } from './image-member.routes.ts';
 import { imageRoutes } from './image.routes.ts';
+import { importRoutes } from './import/import.routes.ts';
 import { metadefDefinitionRoutes } from './metadef/metadef-definition.routes.ts';
 import { metadefRoutes } from './metadef/metadef.routes.ts';
 import type { ImageWorld } from './image.world.ts';
@@ -18,6 +19,7 @@ export const imageApi = (world: ImageWorld): Api<ImageWorld> => ({
     ...imageRoutes,
     ...imageFileRoutes,
     ...imageMemberRoutes,
+    ...importRoutes,
     ...metadefRoutes,
     ...metadefDefinitionRoutes,
   ],

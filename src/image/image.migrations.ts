@@ -122,4 +122,39 @@ export const imageMigrations: Migrations = {
         .execute();
     },
   },
+  '0004-imports': {
+    async up(db) {
+      for (const name of ['import_task', 'importing_to', 'import_failed'] as const) {
+        await db.schema.alterTable('image').addColumn(name, 'text').execute();
+      }
+      for (const name of ['size', 'virtual_size'] as const) {
+        await db.schema.alterTable('image_blob').addColumn(name, 'bigint').execute();
+      }
+      for (const name of ['md5', 'sha512'] as const) {
+        await db.schema.alterTable('image_blob').addColumn(name, 'text').execute();
+      }
+      await db.schema
+        .createTable('image_task')
+        .addColumn('id', 'text', (c) => c.primaryKey())
+        .addColumn('type', 'text', (c) => c.notNull())
+        .addColumn('status', 'text', (c) => c.notNull())
+        .addColumn('owner', 'text')
+        .addColumn('image_id', 'text')
+        .addColumn('user_id', 'text', (c) => c.notNull())
+        .addColumn('request_id', 'text', (c) => c.notNull())
+        .addColumn('input', 'text', (c) => c.notNull())
+        .addColumn('result', 'text')
+        .addColumn('message', 'text', (c) => c.notNull())
+        .addColumn('created_at', 'bigint', (c) => c.notNull())
+        .addColumn('updated_at', 'bigint', (c) => c.notNull())
+        .addColumn('expires_at', 'bigint')
+        .execute();
+      await db.schema.createIndex('image_task_image').on('image_task').column('image_id').execute();
+      await db.schema
+        .createIndex('image_task_owner')
+        .on('image_task')
+        .columns(['owner', 'created_at'])
+        .execute();
+    },
+  },
 };

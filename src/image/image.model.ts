@@ -36,8 +36,17 @@ export interface Image {
   readonly tags: readonly string[];
   /** Ids of the stores that hold its bytes. */
   readonly stores: readonly string[];
+  /** The import under way, or the last one; null: there was none. */
+  readonly importing: Importing | null;
   readonly createdAt: number;
   readonly updatedAt: number;
+}
+
+export interface Importing {
+  /** Null: it has ended. */
+  readonly taskId: string | null;
+  readonly toStores: readonly string[];
+  readonly failedStores: readonly string[];
 }
 
 /** What its users may set. */
@@ -123,3 +132,15 @@ export const isReserved = (name: string): boolean =>
 export const propertyLimit = 128;
 export const tagLimit = 128;
 export const memberLimit = 128;
+
+/** Glance's registered limits; sizes in MiB. */
+export const quotaNames = [
+  'image_size_total',
+  'image_stage_total',
+  'image_count_total',
+  'image_count_uploading',
+] as const;
+export type QuotaName = (typeof quotaNames)[number];
+
+/** The unified limits of a project; what is not registered is not limited. */
+export type QuotaLimits = Readonly<Partial<Record<QuotaName, number>>>;

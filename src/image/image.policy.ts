@@ -44,5 +44,7 @@ export const imagePolicy: PolicyDefaults = {
     check: `${admin} or role:service`,
     description: 'See the properties of the stores',
   },
+  copy_image: { check: admin, description: 'Copy an image to other stores' },
+  tasks_api_access: { check: admin, description: 'Use the older tasks API' },
   ...metadefPolicy,
 };

@@ -18,6 +18,7 @@ import {
   imageTagRemove,
 } from './image.ts';
 import { imageView } from './image.view.ts';
+import { importMethods } from './import/import.schema.ts';
 import type { ImageWorld } from './image.world.ts';
 
 const endpoint = endpointsOf<ImageWorld>();
@@ -42,6 +43,7 @@ export const imageRoutes: readonly Endpoint<ImageWorld>[] = [
         status: 201,
         headers: {
           Location: `${context.baseUrl}/v2/images/${image.id}`,
+          'OpenStack-image-import-methods': importMethods.join(','),
           'OpenStack-image-store-ids': context.world.stores.map(({ id }) => id).join(','),
         },
         body: imageView(image),

@@ -1,6 +1,6 @@
 import type { Insertable, Selectable } from 'kysely';
 import { flag, type Tx } from '../kernel/db.ts';
-import type { Image, ImageEdit } from './image.model.ts';
+import type { Image, ImageEdit, Importing } from './image.model.ts';
 import type { ImageTable, ImageTables } from './image.tables.ts';
 import type { ImageStatus } from './image.model.ts';
 
@@ -46,7 +46,7 @@ export async function imagesOf(
     .select(['image_id', 'store'])
     .where('image_id', 'in', ids)
     .where('state', '=', 'live')
-    .orderBy('created_at')
+    .orderBy('store')
     .execute();
   const propertiesById = Map.groupBy(properties, ({ image_id }) => image_id);
   const tagsById = Map.groupBy(tags, ({ image_id }) => image_id);
@@ -72,10 +72,22 @@ export async function imagesOf(
     ),
     tags: (tagsById.get(row.id) ?? []).map(({ value }) => value),
     stores: (blobsById.get(row.id) ?? []).map(({ store }) => store),
+    importing: importingOf(row),
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   }));
 }
+
+const listOf = (text: string | null): string[] => (text ?? '').split(',').filter(Boolean);
+
+const importingOf = (row: Selectable<ImageTable>): Importing | null =>
+  row.importing_to === null && row.import_task === null
+    ? null
+    : {
+        taskId: row.import_task,
+        toStores: listOf(row.importing_to),
+        failedStores: listOf(row.import_failed),
+      };
 
 export async function imageUpdate(
   tx: Tx<ImageTables>,
@@ -109,6 +121,28 @@ export async function imageStatusSet(
     .where('id', '=', id)
     .where('status', 'in', from)
     .executeTakeFirst();
+  return numUpdatedRows > 0n;
+}
+
+/** False: another import is under way, or the image is gone. */
+export async function importingSet(
+  tx: Tx<ImageTables>,
+  id: string,
+  taskId: string | null,
+  { taskId: nextTaskId, toStores, failedStores }: Importing,
+): Promise<boolean> {
+  const one = tx
+    .updateTable('image')
+    .set({
+      import_task: nextTaskId,
+      importing_to: toStores.join(','),
+      import_failed: failedStores.join(','),
+    })
+    .where('id', '=', id)
+    .where('status', '<>', 'deleted');
+  const { numUpdatedRows } = await (
+    taskId === null ? one.where('import_task', 'is', null) : one.where('import_task', '=', taskId)
+  ).executeTakeFirst();
   return numUpdatedRows > 0n;
 }
 
@@ -197,6 +231,9 @@ const rowOf = (image: Image): Insertable<ImageTable> => ({
   virtual_size: image.virtualSizeBytes,
   md5: image.md5,
   sha512: image.sha512,
+  import_task: null,
+  importing_to: null,
+  import_failed: null,
   created_at: image.createdAt,
   updated_at: image.updatedAt,
 });

@@ -1,12 +1,14 @@
 import type { Flag } from '../kernel/db.ts';
+import type { KernelTables } from '../kernel/tables.ts';
 import type { ImageStatus, ImageVisibility } from './image.model.ts';
 
-export interface ImageTables {
+export interface ImageTables extends KernelTables {
   image: ImageTable;
   image_property: { image_id: string; name: string; value: string };
   image_tag: { image_id: string; value: string };
   image_member: ImageMemberTable;
   image_blob: ImageBlobTable;
+  image_task: ImageTaskTable;
   metadef_namespace: MetadefNamespaceTable;
   metadef_definition: MetadefDefinitionTable;
   metadef_resource_type: {
@@ -34,6 +36,11 @@ export interface ImageTable {
   virtual_size: number | null;
   md5: string | null;
   sha512: string | null;
+  /** The import under way, which nobody else may disturb. */
+  import_task: string | null;
+  /** Stores that it still has to fill, and those that it could not fill, separated by commas; null: there was none. */
+  importing_to: string | null;
+  import_failed: string | null;
   created_at: number;
   updated_at: number;
 }
@@ -56,11 +63,38 @@ export interface ImageBlobTable {
   store: string;
   /** Where it lies in its store; never used twice. */
   key: string;
-  /** `writing` while its uploader lives, `live` when complete, `doomed` when the bytes are to go. */
-  state: 'writing' | 'live' | 'doomed';
+  /**
+   * `writing` while its uploader lives, `staged` when complete but not yet the image's, `live` when the image's,
+   * `doomed` when the bytes are to go.
+   */
+  state: 'writing' | 'staged' | 'live' | 'doomed';
   /** Until when nobody else may touch it; renewed by the uploader. */
   held_until: number;
+  /** What the bytes were found to be, of `staged` ones. */
+  size: number | null;
+  virtual_size: number | null;
+  md5: string | null;
+  sha512: string | null;
   created_at: number;
+}
+
+/** What Glance calls a task: an import as its user sees it. The kernel's task of the same id does the work. */
+export interface ImageTaskTable {
+  id: string;
+  type: string;
+  status: 'pending' | 'processing' | 'success' | 'failure';
+  owner: string | null;
+  image_id: string | null;
+  user_id: string;
+  request_id: string;
+  /** JSON. */
+  input: string;
+  result: string | null;
+  message: string;
+  created_at: number;
+  updated_at: number;
+  /** Two days after its end the task is forgotten. */
+  expires_at: number | null;
 }
 
 export interface MetadefNamespaceTable {

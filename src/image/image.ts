@@ -1,10 +1,13 @@
 import type { Tx } from '../kernel/db.ts';
 import { UniqueViolation } from '../kernel/db.ts';
 import { conflict, Failure, forbidden, invalid, notFound } from '../kernel/errors.ts';
+import { taskCancel } from '../kernel/task.ts';
 import { imageSee, imageSeeFor, projectOf, viewerOf, visibilityAuthorize } from './image-access.ts';
 import { blobDoomAll } from './image-blob.store.ts';
 import { blobsReclaim } from './image-blob.ts';
 import { imageListSelect, type ListQuery } from './image-list.store.ts';
+import { quotaCheck, quotaLimitsOf } from './image-quota.ts';
+import type { QuotaLimits } from './image.model.ts';
 import { propertyLimit, tagLimit, type Image, type ImageEdit } from './image.model.ts';
 import {
   imageDeletedSet,
@@ -22,7 +25,7 @@ import type { ImageContext } from './image.world.ts';
 export type ImageNew = Partial<ImageEdit> & { readonly id?: string };
 
 export async function imageCreate(context: ImageContext, wanted: ImageNew): Promise<Image> {
-  const { ids, clock, actor } = context;
+  const { world, ids, clock, actor } = context;
   const owner = wanted.owner === undefined ? projectOf(actor) : wanted.owner;
   const visibility = wanted.visibility ?? 'shared';
   const target = { project_id: owner, owner, visibility };
@@ -46,14 +49,22 @@ export async function imageCreate(context: ImageContext, wanted: ImageNew): Prom
     updatedAt: now,
   };
   limitsCheck(image);
-  await imageInsertNew(context, image);
+  const limits = await quotaLimitsOf(world, projectOf(actor));
+  await imageInsertNew(context, image, limits);
   return image;
 }
 
 /** The id's uniqueness, deleted images included, is the primary key's job. */
-async function imageInsertNew({ world }: ImageContext, image: Image): Promise<void> {
+async function imageInsertNew(
+  { world, actor }: ImageContext,
+  image: Image,
+  limits: QuotaLimits,
+): Promise<void> {
   try {
-    await world.db.write((tx) => imageInsert(tx, image));
+    await world.db.write(async (tx) => {
+      await quotaCheck(tx, projectOf(actor), limits, ['image_count_total']);
+      await imageInsert(tx, image);
+    });
   } catch (error) {
     if (!(error instanceof UniqueViolation)) throw error;
     throw conflict(`Image ID ${image.id} already exists!`, { cause: error });
@@ -76,6 +87,7 @@ export const emptyImage: Omit<Image, 'id' | 'owner' | 'visibility' | 'createdAt'
   properties: {},
   tags: [],
   stores: [],
+  importing: null,
 };
 
 export function limitsCheck({ properties, tags }: Pick<ImageEdit, 'properties' | 'tags'>): void {
@@ -138,8 +150,10 @@ export async function imageDelete(context: ImageContext, id: string): Promise<vo
       throw forbidden(`Image ${id} is protected and cannot be deleted.`);
     }
     await blobDoomAll(tx, id);
+    await taskCancel(tx, id, clock.now());
     await imageDeletedSet(tx, id, clock.now());
   });
+  world.tasks.cancelled(id);
   await blobsReclaim(world, id);
 }
 

@@ -1,6 +1,6 @@
 import { isoSeconds } from '../kernel/clock.ts';
 import type { Member } from './image-member.store.ts';
-import type { Image } from './image.model.ts';
+import type { Image, Importing } from './image.model.ts';
 
 /** Links are paths below the endpoint, as in Glance, not URLs. */
 export const imageView = (image: Image): Record<string, unknown> => ({
@@ -28,6 +28,13 @@ export const imageView = (image: Image): Record<string, unknown> => ({
   file: `/v2/images/${image.id}/file`,
   schema: '/v2/schemas/image',
   ...(image.stores.length > 0 && { stores: image.stores.join(',') }),
+  ...(image.importing !== null && importingView(image.importing)),
+});
+
+const importingView = ({ taskId, toStores, failedStores }: Importing): Record<string, unknown> => ({
+  ...(taskId !== null && { os_glance_import_task: taskId }),
+  os_glance_importing_to_stores: toStores.join(','),
+  os_glance_failed_import: failedStores.join(','),
 });
 
 export const memberView = (member: Member): Record<string, unknown> => ({

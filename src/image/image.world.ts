@@ -4,23 +4,93 @@ import type { Db } from '../kernel/db.ts';
 import type { Ids } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Policy } from '../kernel/policy.ts';
+import type { QuotaLimits } from './image.model.ts';
 import type { ImageTables } from './image.tables.ts';
+import type { DownloadRules } from './import/address-guard.ts';
 import type { ImageStore } from './stores/image-store.ts';
+import type { StagingStore } from './stores/file-store.ts';
 
 export interface ImageWorld {
   /** The `region` database. */
   readonly db: Db<ImageTables>;
-  /** The first one takes what is uploaded without naming a store. */
+  /** The first one that takes bytes takes what is uploaded without naming a store. */
   readonly stores: readonly ImageStore[];
+  /** Where bytes wait for their import. */
+  readonly staging: StagingStore;
   readonly policy: Policy;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
   readonly sizeLimitBytes: number;
+  readonly settings: ImageSettings;
+  readonly limits: ProjectLimits;
+  readonly tasks: TaskSignals;
+  /** Image services of this and other regions. */
+  readonly regions: Regions;
+  readonly certificates: Certificates;
+  /** Null: images are kept as they come. */
+  readonly converter: Converter | null;
+}
+
+export interface ImageSettings {
+  /** Bytes that one project may keep, each copy counted; null: any number. */
+  readonly storageQuotaBytes: number | null;
+  readonly download: DownloadRules;
+  /** Custom properties that an image brings along from another region begin with one of these. */
+  readonly propertiesBrought: readonly string[];
 }
 
 /** Glance's `image_size_cap`. */
 export const sizeLimitDefaultBytes = 1_099_511_627_776;
+
+export const imageSettingsDefault: ImageSettings = {
+  storageQuotaBytes: null,
+  download: { ports: [80, 443], allow: [], limitMs: 6 * 3_600_000, stallMs: 60_000 },
+  propertiesBrought: ['hw_', 'trait:', 'os_distro', 'os_secure_boot', 'os_type'],
+};
+
+/** The unified limits, which identity keeps. */
+export interface ProjectLimits {
+  limitsOf(projectId: string): Promise<QuotaLimits>;
+}
+
+/** How the runner of tasks learns of what was written for it. */
+export interface TaskSignals {
+  wake(): void;
+  cancelled(subject: string): void;
+}
+
+export interface Regions {
+  /** Of the cloud itself: its images are at hand. */
+  readonly own: string;
+  /** Base of the image API of a region as the catalog has it; null: none. */
+  endpoint(region: string, face: string): Promise<string | null>;
+  /** A token is a secret: it is only kept sealed. */
+  seal(token: string): string;
+  /** Null: sealed by somebody else, or too long ago. */
+  open(sealed: string): string | null;
+}
+
+export interface Certificates {
+  /** PEM; null: there is none of this id. */
+  get(id: string): Promise<string | null>;
+}
+
+export interface Conversion {
+  readonly sourcePath: string;
+  readonly sourceFormat: string;
+  readonly targetPath: string;
+  readonly virtualSizeBytes: number;
+}
+export interface Converter {
+  readonly format: 'qcow2' | 'raw';
+  /** Throws a `Failure` with what was wrong with the image. `progress`: 0 to 100. */
+  convert(
+    conversion: Conversion,
+    signal: AbortSignal,
+    progress: (percent: number) => void,
+  ): Promise<void>;
+}
 
 /** What the domain needs of a request; calls through the port have no more. */
 export type ImageContext = Pick<

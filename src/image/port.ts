@@ -6,7 +6,8 @@ import { imageUnknown } from './image-access.ts';
 import { blobDoomAll } from './image-blob.store.ts';
 import { blobsReclaim } from './image-blob.ts';
 import { bytesFind } from './image-download.ts';
-import { bytesStore } from './image-upload.ts';
+import { bytesStore } from './image-bytes.ts';
+import { activeLanding, storeChoose } from './image-upload.ts';
 import { emptyImage, imageDelete, imageList, imageShow } from './image.ts';
 import type { ByteRange, Image, ImageStatus, ImageVisibility } from './image.model.ts';
 import { imageInsert, imageSelect, imageStatusSet } from './image.store.ts';
@@ -137,6 +138,7 @@ const summaryOf = ({
   isHidden: _hidden,
   owner,
   stores: _stores,
+  importing: _importing,
   ...image
 }: Image): ImageSummary => ({
   ...image,
@@ -185,14 +187,21 @@ async function snapshotWrite(
 ): Promise<void> {
   const before = await world.db.read((tx) => imageSelect(tx, id));
   if (before?.status === 'active') return;
-  await bytesStore(world, { bytes, isOwned: false, sizeBytes: null, storeId: null }, async (tx) => {
-    const image = await imageSelect(tx, id);
-    if (image === null) throw imageUnknown(id);
-    await blobDoomAll(tx, id);
-    const change = { status: 'saving', updated_at: world.clock.now() } as const;
-    if (await imageStatusSet(tx, id, ['queued', 'saving'], change)) return image;
-    throw conflict(`Image status transition from ${image.status} to saving is not allowed`);
-  });
+  await bytesStore(
+    world,
+    { bytes, isOwned: false, sizeBytes: null },
+    {
+      ...activeLanding(world, storeChoose(world, null)),
+      async claim(tx) {
+        const image = await imageSelect(tx, id);
+        if (image === null) throw imageUnknown(id);
+        await blobDoomAll(tx, id);
+        const change = { status: 'saving', updated_at: world.clock.now() } as const;
+        if (await imageStatusSet(tx, id, ['queued', 'saving'], change)) return image;
+        throw conflict(`Image status transition from ${image.status} to saving is not allowed`);
+      },
+    },
+  );
 }
 
 async function snapshotFail(world: ImageWorld, id: string): Promise<void> {

@@ -78,6 +78,32 @@ const member = {
   },
 };
 
+const taskStub = {
+  id: text('Identifies the task', uuid),
+  type: text('What the task does', { enum: ['import', 'api_image_import', 'location_import'] }),
+  status: text('Where the task is in its life', {
+    enum: ['pending', 'processing', 'success', 'failure'],
+  }),
+  owner: text('Project that the task belongs to'),
+  created_at: text('When the task was asked for', { format: 'date-time' }),
+  updated_at: text('When the task last changed', { format: 'date-time' }),
+  expires_at: text('When the task is forgotten', { format: 'date-time' }),
+  self: text('Path of the task', readOnly),
+  schema: text('Path of this schema', readOnly),
+};
+const task = {
+  name: 'task',
+  properties: {
+    ...taskStub,
+    input: { type: ['null', 'object'], description: 'What the task was given' },
+    result: { type: ['null', 'object'], description: 'What came of it' },
+    message: text('What people should know of it'),
+    image_id: text('The image that the task works on', uuid),
+    user_id: text('Who asked for the task'),
+    request_id: text('The request that asked for it'),
+  },
+};
+
 export const publishedSchemas: Readonly<Record<string, object>> = {
   image,
   images: {
@@ -102,6 +128,21 @@ export const publishedSchemas: Readonly<Record<string, object>> = {
       schema: { type: 'string' },
     },
     links: [{ rel: 'describedby', href: '{schema}' }],
+  },
+  task,
+  tasks: {
+    name: 'tasks',
+    properties: {
+      tasks: { type: 'array', items: { name: 'task', properties: taskStub } },
+      first: { type: 'string' },
+      next: { type: 'string' },
+      schema: { type: 'string' },
+    },
+    links: [
+      { rel: 'first', href: '{first}' },
+      { rel: 'next', href: '{next}' },
+      { rel: 'describedby', href: '{schema}' },
+    ],
   },
   ...metadefSchemas(),
 };

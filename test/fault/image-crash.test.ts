@@ -14,6 +14,7 @@ import { imageMigrations } from '../../src/image/image.migrations.ts';
 import type { ImageTable } from '../../src/image/image.tables.ts';
 import type { ImageWorld } from '../../src/image/image.world.ts';
 import { imagePort } from '../../src/image/port.ts';
+import { kernelMigrations } from '../../src/kernel/tables.ts';
 import { imageId, payload, snapshotNew, worldOf } from './image-world.ts';
 
 const program = join(import.meta.dirname, 'image-program.ts');
@@ -27,6 +28,7 @@ async function* payloadOnce(): AsyncIterable<Buffer> {
 /** A directory with one image: queued, or active for those who delete. */
 async function prepare(directory: string, isActive: boolean): Promise<void> {
   const engine = sqliteOpen(`${directory}/db`);
+  await engine.migrate('kernel', kernelMigrations);
   await engine.migrate('image', imageMigrations);
   const port = imagePort(worldOf(engine, directory, 0));
   await port.imageCreate({ ...snapshotNew, id: imageId });

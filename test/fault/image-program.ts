@@ -71,7 +71,6 @@ switch (scenario) {
       bytes: chunks(),
       isOwned: false,
       sizeBytes: null,
-      storeId: null,
     });
     break;
   case 'delete':
@@ -88,7 +87,6 @@ switch (scenario) {
       bytes: chunks(),
       isOwned: false,
       sizeBytes: 1,
-      storeId: null,
     }).catch(() => {});
     break;
   case 'sweep':

@@ -8,6 +8,7 @@ import type { Engine } from '../../src/kernel/db.ts';
 import { randomIds } from '../../src/kernel/ids.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 import { Policy } from '../../src/kernel/policy.ts';
+import { portsNone } from '../image/world.ts';
 import { memberOf } from '../support/api.ts';
 
 export const actor = memberOf('a');
@@ -29,7 +30,9 @@ export const payload = (): Buffer =>
 
 /** `forwardMs`: how far in the future this world lives. */
 export const worldOf = (engine: Engine, directory: string, forwardMs: number): ImageWorld => ({
+  ...portsNone,
   db: engine.db<ImageTables>(),
+  staging: fileStore({ id: 'staging', directory: `${directory}/staging`, reserveBytes: 0 }),
   stores: [fileStore({ id: 'file', directory: `${directory}/images`, reserveBytes: 0 })],
   policy: new Policy(imagePolicy),
   clock: {

@@ -53,6 +53,10 @@ test('the image of an uploader that died is queued again, and its bytes are gone
       store: 'file',
       key,
       state: 'writing',
+      size: null,
+      virtual_size: null,
+      md5: null,
+      sha512: null,
       held_until: now + 30_000,
       created_at: now,
     });

@@ -15,9 +15,35 @@ export interface FileStoreOptions {
   readonly reserveBytes: number;
 }
 
+/** A store whose files a program on this machine can read and make. */
+export interface StagingStore extends ImageStore {
+  pathOf(key: string): string;
+  /** Where a file is made before it is complete; the directory is there when this resolves. */
+  partPathMake(key: string): Promise<string>;
+  /** The file made there is complete and survives a power cut when this resolves. */
+  seal(key: string): Promise<void>;
+}
+
 /** One file per image, in one directory. A file without `.part` is complete and on the disk. */
-export function fileStore({ id, directory, reserveBytes }: FileStoreOptions): ImageStore {
+export function fileStore({ id, directory, reserveBytes }: FileStoreOptions): StagingStore {
   return {
+    pathOf: (key) => join(directory, key),
+    async partPathMake(key) {
+      await directoryMake(directory);
+      await spaceCheck(directory, reserveBytes);
+      return join(directory, key + partSuffix);
+    },
+    async seal(key) {
+      const path = join(directory, key);
+      const file = await open(path + partSuffix, 'r+');
+      try {
+        await fullDiskRefused(file.datasync());
+      } finally {
+        await file.close();
+      }
+      await rename(path + partSuffix, path);
+      await directorySync(directory);
+    },
     id,
     type: 'file',
     description: 'Files on the disk of the controller',
@@ -76,8 +102,7 @@ async function fileWriter(
   key: string,
   reserveBytes: number,
 ): Promise<StoreWriter> {
-  const made = await mkdir(directory, { recursive: true });
-  if (made !== undefined) await directorySync(dirname(made));
+  await directoryMake(directory);
   const path = join(directory, key);
   const part = path + partSuffix;
   await spaceCheck(directory, reserveBytes);
@@ -111,6 +136,11 @@ async function fileWriter(
       await rm(part, { force: true });
     },
   };
+}
+
+async function directoryMake(directory: string): Promise<void> {
+  const made = await mkdir(directory, { recursive: true });
+  if (made !== undefined) await directorySync(dirname(made));
 }
 
 /** A rename is only on the disk when its directory is. */

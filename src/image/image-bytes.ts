@@ -1,0 +1,264 @@
+import { createHash } from 'node:crypto';
+import { bufferFree } from '../kernel/buffer-free.ts';
+import type { Tx } from '../kernel/db.ts';
+import { Failure, invalid, notFound } from '../kernel/errors.ts';
+import { formatJudge, formatRefuse } from './format/format-judge.ts';
+import { blobHold, blobInsert, blobRelease, type Blob } from './image-blob.store.ts';
+import { blobsReclaim } from './image-blob.ts';
+import type { Image } from './image.model.ts';
+import type { ImageTables } from './image.tables.ts';
+import type { ImageWorld } from './image.world.ts';
+import type { ImageStore, StoreWriter } from './stores/image-store.ts';
+
+/** An uploader not heard of for so long is dead. */
+const holdMs = 30_000;
+const renewMs = 5_000;
+const bufferBytes = 1 << 20;
+
+export interface Incoming {
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** The chunks are nobody else's: their memory is given back at once, which halves the cost of receiving. */
+  readonly isOwned: boolean;
+  /** What the client says it will send; null: it does not say. */
+  readonly sizeBytes: number | null;
+}
+
+export interface Digests {
+  readonly sizeBytes: number;
+  readonly md5: string;
+  readonly sha512: string;
+}
+export interface Written extends Digests {
+  readonly virtualSizeBytes: number | null;
+}
+
+/** Where bytes go and what becomes of the image meanwhile. */
+export interface Landing {
+  readonly store: ImageStore;
+  /** Puts the image into the state in which it takes bytes, in the transaction that gives the blob its row. */
+  claim(tx: Tx<ImageTables>): Promise<Image>;
+  /** The bytes are complete, on the disk, and judged safe. False: the image waits for them no more. */
+  complete(tx: Tx<ImageTables>, blob: Blob, written: Written): Promise<boolean>;
+  /** The image as it was before `claim`; not asked when the blob was no longer ours. */
+  release(tx: Tx<ImageTables>, imageId: string): Promise<void>;
+  /** A copy of bytes that are known: they were judged and hashed when they came. */
+  readonly known?: Written;
+  /** Aborted when whoever writes is to stop. */
+  readonly signal?: AbortSignal;
+  /** Sees every byte on its way. */
+  readonly onChunk?: (chunk: Uint8Array) => void;
+  /** Throws when what `onChunk` saw is not what the image says. */
+  readonly verify?: () => Promise<void>;
+}
+
+interface Writing {
+  readonly world: ImageWorld;
+  readonly landing: Landing;
+  readonly blob: Blob;
+  readonly image: Image;
+  /** Aborted when the blob is no longer ours: the image was deleted, or we were taken for dead. */
+  readonly lost: AbortSignal;
+}
+
+/**
+ * Takes bytes to their end. The blob has its row before the first byte. Only a blob that is still ours, complete and on
+ * the disk, and judged safe, is given to `complete`; anything else releases the image and leaves no byte.
+ */
+export async function bytesStore(
+  world: ImageWorld,
+  incoming: Incoming,
+  landing: Landing,
+): Promise<void> {
+  sizeCheck(world, incoming.sizeBytes ?? 0);
+  const blobId = world.ids.uuid();
+  const { image, blob } = await world.db.write(async (tx) => {
+    const claimed = await landing.claim(tx);
+    const row = blobNew(claimed.id, blobId, landing.store.id, world.clock.now());
+    await blobInsert(tx, row);
+    return { image: claimed, blob: row };
+  });
+  await blobHeld(world, blob, async (lost) => {
+    const { signal } = landing;
+    const stop = signal === undefined ? lost : AbortSignal.any([lost, signal]);
+    try {
+      await blobFinish({ world, landing, blob, image, lost: stop }, incoming);
+    } catch (error) {
+      await blobGiveUp(world, blob, landing);
+      throw error;
+    }
+  });
+}
+
+export const blobNew = (imageId: string, blobId: string, store: string, now: number): Blob => ({
+  id: blobId,
+  image_id: imageId,
+  store,
+  key: `${imageId}.${blobId}`,
+  state: 'writing',
+  held_until: now + holdMs,
+  size: null,
+  virtual_size: null,
+  md5: null,
+  sha512: null,
+  created_at: now,
+});
+
+export function sizeCheck({ sizeLimitBytes }: ImageWorld, sizeBytes: number): void {
+  if (sizeBytes <= sizeLimitBytes) return;
+  throw new Failure(
+    'too_large',
+    `The incoming image is too large: the limit is ${sizeLimitBytes} bytes.`,
+    { type: 'ImageSizeLimitExceeded' },
+  );
+}
+
+async function blobFinish(writing: Writing, incoming: Incoming): Promise<void> {
+  const { world, landing, blob, image } = writing;
+  const digests = await blobFill(writing, incoming);
+  const written = landing.known ?? (await bytesJudge(image, landing.store, blob.key, digests));
+  await world.db.write(async (tx) => {
+    if (!(await landing.complete(tx, blob, written))) throw uploadGone(blob.image_id);
+  });
+}
+
+/** The format may not be named before the bytes are there (staging): they are judged when they are imported. */
+export async function bytesJudge(
+  image: Image,
+  store: ImageStore,
+  key: string,
+  digests: Digests,
+): Promise<Written> {
+  if (image.diskFormat === null) return { ...digests, virtualSizeBytes: null };
+  const { virtualSizeBytes } = await formatJudge(image, {
+    sizeBytes: digests.sizeBytes,
+    read: (offset, length) => storeBytes(store, key, offset, length),
+  });
+  return { ...digests, virtualSizeBytes };
+}
+
+async function blobFill(writing: Writing, incoming: Incoming): Promise<Digests> {
+  const { landing, blob, lost } = writing;
+  const writer = await landing.store.write(blob.key);
+  try {
+    const digests = await bytesPump(writing, incoming, writer);
+    if (incoming.sizeBytes !== null && incoming.sizeBytes !== digests.sizeBytes) {
+      throw invalid(
+        `The image has ${digests.sizeBytes} bytes where ${incoming.sizeBytes} were announced.`,
+      );
+    }
+    if (landing.known !== undefined && landing.known.sha512 !== digests.sha512) {
+      throw new Failure('unavailable', 'The bytes of the image changed while they were copied.');
+    }
+    await landing.verify?.();
+    await writer.finish();
+    return digests;
+  } catch (error) {
+    await writer.abort();
+    if (lost.aborted) throw uploadGone(blob.image_id, error);
+    throw error;
+  }
+}
+
+/** Two buffers: one is hashed and written while the other fills. Small writes would cost twice the time. */
+async function bytesPump(
+  { world, lost, image, landing }: Writing,
+  { bytes, isOwned }: Incoming,
+  writer: StoreWriter,
+): Promise<Digests> {
+  // Of a copy the MD5 is known; one hash tells whether it is the same.
+  const md5 = landing.known === undefined ? createHash('md5') : null;
+  const sha512 = createHash('sha512');
+  let [filling, spare] = [Buffer.allocUnsafeSlow(bufferBytes), Buffer.allocUnsafeSlow(bufferBytes)];
+  let written = Promise.resolve();
+  let filledBytes = 0;
+  let sizeBytes = 0;
+  const flush = async (): Promise<void> => {
+    const chunk = filling.subarray(0, filledBytes);
+    if (sizeBytes <= bufferBytes && image.diskFormat !== null) formatRefuse(image, chunk);
+    await written;
+    written = writer.write(chunk);
+    // Its failure is met at the next flush; until then nobody waits for it.
+    written.catch(() => {});
+    md5?.update(chunk);
+    sha512.update(chunk);
+    landing.onChunk?.(chunk);
+    [filling, spare] = [spare, filling];
+    filledBytes = 0;
+  };
+  for await (const chunk of bytes) {
+    if (lost.aborted) throw new Error('the upload is no longer wanted');
+    sizeBytes += chunk.length;
+    sizeCheck(world, sizeBytes);
+    for (let at = 0; at < chunk.length;) {
+      const part = chunk.subarray(at, at + bufferBytes - filledBytes);
+      filling.set(part, filledBytes);
+      filledBytes += part.length;
+      at += part.length;
+      if (filledBytes === bufferBytes) await flush();
+    }
+    if (isOwned) bufferFree(chunk);
+  }
+  if (filledBytes > 0) await flush();
+  await written;
+  return {
+    sizeBytes,
+    md5: md5?.digest('hex') ?? landing.known?.md5 ?? '',
+    sha512: sha512.digest('hex'),
+  };
+}
+
+async function storeBytes(
+  store: ImageStore,
+  key: string,
+  offset: number,
+  length: number,
+): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of store.read(key, offset, length)) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+/** Says that the writer of the blob lives, until `work` is done. */
+export async function blobHeld(
+  { db, clock }: ImageWorld,
+  { id }: Blob,
+  work: (lost: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const lost = new AbortController();
+  const done = new AbortController();
+  const hold = async (): Promise<void> => {
+    for (;;) {
+      await clock.sleep(renewMs, done.signal);
+      if (done.signal.aborted) return;
+      try {
+        if (!(await db.write((tx) => blobHold(tx, id, clock.now() + holdMs)))) lost.abort();
+      } catch {
+        // The database may be back before the hold ends; if not, the last transaction of the upload decides.
+      }
+    }
+  };
+  const holding = hold();
+  try {
+    await work(lost.signal);
+  } finally {
+    done.abort();
+    await holding;
+  }
+}
+
+export async function blobGiveUp(
+  world: ImageWorld,
+  blob: Blob,
+  { release }: Pick<Landing, 'release'>,
+): Promise<void> {
+  await world.db.write(async (tx) => {
+    if (await blobRelease(tx, blob.id)) await release(tx, blob.image_id);
+  });
+  await blobsReclaim(world, blob.image_id);
+}
+
+export const uploadGone = (id: string, cause?: unknown): Failure =>
+  notFound(
+    `Image ${id} could not be found after upload. The image may have been deleted during the upload, cleaning up the chunks uploaded.`,
+    { type: 'Gone', cause },
+  );
