@@ -180,12 +180,12 @@ export const ec2CredentialRoutes: readonly Endpoint<IdentityWorld>[] = [
     {
       id: 'ec2Credentials.get',
       method: 'GET',
-      path: `${ec2Path}/:access`,
+      path: `${ec2Path}/:credentialId`,
       rule: 'identity:ec2_get_credential',
       reply: { 200: Ec2One },
       summary: 'Show an EC2 key',
     },
-    async (context, { params: { userId = '', access = '' }, headers }) => {
+    async (context, { params: { userId = '', credentialId: access = '' }, headers }) => {
       await primaryLogInCheck(context, headers);
       const found = await ec2Get(context, { userId, access });
       return { status: 200, body: { credential: ec2View(context, found) } };
@@ -195,12 +195,12 @@ export const ec2CredentialRoutes: readonly Endpoint<IdentityWorld>[] = [
     {
       id: 'ec2Credentials.delete',
       method: 'DELETE',
-      path: `${ec2Path}/:access`,
+      path: `${ec2Path}/:credentialId`,
       rule: 'identity:ec2_delete_credential',
       reply: { 204: null },
       summary: 'Delete an EC2 key',
     },
-    async (context, { params: { userId = '', access = '' }, headers }) => {
+    async (context, { params: { userId = '', credentialId: access = '' }, headers }) => {
       await primaryLogInCheck(context, headers);
       await ec2Delete(context, { userId, access });
       return noContent;

@@ -8,7 +8,10 @@ import { domainRoutes } from './domain.routes.ts';
 import { endpointFilterRoutes } from './endpoint-filter.routes.ts';
 import { endpointGroupRoutes } from './endpoint-group.routes.ts';
 import { endpointRoutes } from './endpoint.routes.ts';
+import { limitRoutes } from './limit.routes.ts';
 import { oauth1Routes } from './oauth1.routes.ts';
+import { oauth2Routes } from './oauth2.routes.ts';
+import { policyAssociationRoutes } from './policy-association.routes.ts';
 import { policyRoutes } from './policy-document.routes.ts';
 import { revocationRoutes } from './revocation.routes.ts';
 import { failureReply } from './failure.ts';
@@ -44,6 +47,9 @@ export const identityEndpoints: readonly Endpoint<IdentityWorld>[] = [
   ...endpointGroupRoutes,
   ...endpointFilterRoutes,
   ...policyRoutes,
+  ...policyAssociationRoutes,
+  ...limitRoutes,
+  ...oauth2Routes,
   ...revocationRoutes,
   ...credentialRoutes,
   ...ec2CredentialRoutes,

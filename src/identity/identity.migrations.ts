@@ -1,5 +1,6 @@
 import { sql, type Kysely } from 'kysely';
 import type { Migrations } from '../kernel/db.ts';
+import { limitsCreate } from './limit.migrations.ts';
 import { oauth1Create } from './oauth1.migrations.ts';
 
 export const identityMigrations: Migrations = {
@@ -57,6 +58,8 @@ export const identityMigrations: Migrations = {
     },
   },
   '0010-oauth1': { up: oauth1Create },
+  '0011-limits': { up: limitsCreate },
+  '0012-policy-association': { up: policyAssociationsCreate },
 };
 
 async function projectsCreate(db: Kysely<unknown>): Promise<void> {
@@ -330,6 +333,31 @@ async function trustsCreate(db: Kysely<unknown>): Promise<void> {
       .on('identity_trust')
       .column(column)
       .execute();
+  }
+}
+
+/** One policy for each endpoint, each service, and each service in a region. */
+async function policyAssociationsCreate(db: Kysely<unknown>): Promise<void> {
+  const table = 'identity_policy_association';
+  await db.schema
+    .createTable(table)
+    .addColumn('policy_id', 'text', (c) =>
+      c.notNull().references('identity_policy.id').onDelete('cascade'),
+    )
+    .addColumn('endpoint_id', 'text', (c) =>
+      c.references('identity_endpoint.id').onDelete('cascade'),
+    )
+    .addColumn('service_id', 'text', (c) => c.references('identity_service.id').onDelete('cascade'))
+    .addColumn('region_id', 'text', (c) => c.references('identity_region.id').onDelete('cascade'))
+    .execute();
+  for (const [name, columns, where] of [
+    ['endpoint', 'endpoint_id', 'endpoint_id IS NOT NULL'],
+    ['service', 'service_id', 'service_id IS NOT NULL AND region_id IS NULL'],
+    ['region', 'service_id, region_id', 'region_id IS NOT NULL'],
+  ]) {
+    await sql
+      .raw(`CREATE UNIQUE INDEX ${table}_${name} ON ${table} (${columns}) WHERE ${where}`)
+      .execute(db);
   }
 }
 

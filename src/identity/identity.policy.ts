@@ -332,7 +332,38 @@ const delegationRules: PolicyDefaults = {
   'identity:delete_trust': rule(`${admin} or ${isTrustor}`, 'End a trust', globalScopes),
 };
 
+const limitRules: PolicyDefaults = {
+  'identity:get_limit_model': rule('', 'How limits belong together'),
+  'identity:get_limit': rule(
+    `(${adminOrSystemReader}) or domain_id:%(target.limit.domain.id)s or domain_id:%(target.limit.project.domain_id)s or (project_id:%(target.limit.project_id)s and not None:%(target.limit.project_id)s)`,
+    'Show a limit',
+  ),
+  'identity:list_limits': rule('', 'List limits'),
+  'identity:create_limits': adminOnly('Give projects limits of their own'),
+  'identity:update_limit': adminOnly('Change a limit'),
+  'identity:delete_limit': adminOnly('Take a limit back'),
+  'identity:get_registered_limit': rule('', 'Show a registered limit'),
+  'identity:list_registered_limits': rule('', 'List registered limits'),
+  'identity:create_registered_limits': adminOnly('Register limits of resources'),
+  'identity:update_registered_limit': adminOnly('Change a registered limit'),
+  'identity:delete_registered_limit': adminOnly('Remove a registered limit'),
+};
+
+const associationRules: PolicyDefaults = {
+  'identity:get_policy_for_endpoint': adminReads('The policy document of an endpoint'),
+  'identity:list_endpoints_for_policy': adminReads('Endpoints with a policy document'),
+  ...Object.fromEntries(
+    ['endpoint', 'service', 'region_and_service'].flatMap((what) => [
+      [`identity:check_policy_association_for_${what}`, adminReads(`Whether a ${what} has one`)],
+      [`identity:create_policy_association_for_${what}`, adminOnly(`Give a ${what} one`)],
+      [`identity:delete_policy_association_for_${what}`, adminOnly(`Take one from a ${what}`)],
+    ]),
+  ),
+};
+
 export const identityPolicies: PolicyDefaults = {
+  ...limitRules,
+  ...associationRules,
   ...baseRules,
   ...tokenRules,
   ...projectRules,

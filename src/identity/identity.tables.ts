@@ -35,6 +35,22 @@ export interface IdentityTables {
   identity_access_rule: AccessRuleRow;
   identity_application_credential_rule: { credential_id: string; rule_id: string };
   identity_trust: TrustRow;
+  identity_registered_limit: RegisteredLimitRow;
+  identity_limit: {
+    id: string;
+    registered_limit_id: string;
+    project_id: string;
+    is_domain: Flag;
+    resource_limit: number;
+    description: string | null;
+  };
+  /** Of endpoint and service one is set; a region only with a service. */
+  identity_policy_association: {
+    policy_id: string;
+    endpoint_id: string | null;
+    service_id: string | null;
+    region_id: string | null;
+  };
   identity_consumer: ConsumerRow;
   identity_request_token: RequestTokenRow;
   identity_access_token: AccessTokenRow;
@@ -193,6 +209,15 @@ export interface TrustRow {
   redelegation_count: number;
   role_ids: string;
   extra: string;
+}
+
+export interface RegisteredLimitRow {
+  id: string;
+  service_id: string;
+  region_id: string | null;
+  resource_name: string;
+  default_limit: number;
+  description: string | null;
 }
 
 export interface ConsumerRow {

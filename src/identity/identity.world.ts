@@ -3,6 +3,7 @@ import type { Context } from '../kernel/context.ts';
 import type { Db, TableWatch } from '../kernel/db.ts';
 import type { Ids } from '../kernel/ids.ts';
 import type { IdentityTables } from './identity.tables.ts';
+import type { LimitModel } from './limit.model.ts';
 import { IdentityMemory } from './memory.ts';
 import type { SecretKey } from './secret-box.ts';
 
@@ -20,6 +21,8 @@ export interface IdentitySettings {
   /** Password hashes computed at one time; more wait. */
   readonly hashConcurrency: number;
   readonly projectDepthMax: number;
+  /** Whether limits of a domain bound those of its projects. */
+  readonly limitModel: LimitModel;
 }
 
 const identityDefaults: IdentitySettings = {
@@ -29,6 +32,7 @@ const identityDefaults: IdentitySettings = {
   argon2: { memoryKib: 19_456, passes: 2, parallelism: 1 },
   hashConcurrency: 2,
   projectDepthMax: 5,
+  limitModel: 'flat',
 };
 
 export interface IdentityWorld {
@@ -55,11 +59,16 @@ export interface IdentityParts extends Pick<
   readonly settings?: Partial<IdentitySettings>;
 }
 
-export const identityWorldOpen = ({ settings, ...parts }: IdentityParts): IdentityWorld => ({
-  ...parts,
-  settings: { ...identityDefaults, ...settings },
-  memory: new IdentityMemory(),
-});
+export function identityWorldOpen({ settings, ...parts }: IdentityParts): IdentityWorld {
+  const all = { ...identityDefaults, ...settings };
+  // Two levels are a domain and its projects.
+  const depth = all.limitModel === 'strict_two_level' ? 1 : all.projectDepthMax;
+  return {
+    ...parts,
+    settings: { ...all, projectDepthMax: Math.min(depth, all.projectDepthMax) },
+    memory: new IdentityMemory(),
+  };
+}
 
 /** What `watch` watches. */
 export const generationTable = 'identity_generation';

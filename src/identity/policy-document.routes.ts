@@ -21,7 +21,10 @@ const endpoint = endpointsOf<IdentityWorld>();
 
 const One = Type.Object({ policy: PolicyReply });
 
-const view = (context: IdentityContext, { extra, id, type, blob }: PolicyDocument) => ({
+export const policyView = (
+  context: IdentityContext,
+  { extra, id, type, blob }: PolicyDocument,
+) => ({
   ...extra,
   id,
   type,
@@ -46,7 +49,7 @@ export const policyRoutes: readonly Endpoint<IdentityWorld>[] = [
         path: '/policies',
         query,
         page: await policyList(context, query),
-        view: (policy) => view(context, policy),
+        view: (policy) => policyView(context, policy),
       }),
   ),
   endpoint(
@@ -61,7 +64,7 @@ export const policyRoutes: readonly Endpoint<IdentityWorld>[] = [
     },
     async (context, { body: { policy } }) => ({
       status: 201,
-      body: { policy: view(context, await policyCreate(context, policy)) },
+      body: { policy: policyView(context, await policyCreate(context, policy)) },
     }),
   ),
   endpoint(
@@ -75,7 +78,7 @@ export const policyRoutes: readonly Endpoint<IdentityWorld>[] = [
     },
     async (context, { params: { policyId = '' } }) => ({
       status: 200,
-      body: { policy: view(context, await policyGet(context, policyId)) },
+      body: { policy: policyView(context, await policyGet(context, policyId)) },
     }),
   ),
   endpoint(
@@ -90,7 +93,7 @@ export const policyRoutes: readonly Endpoint<IdentityWorld>[] = [
     },
     async (context, { params: { policyId = '' }, body: { policy } }) => ({
       status: 200,
-      body: { policy: view(context, await policyUpdate(context, policyId, policy)) },
+      body: { policy: policyView(context, await policyUpdate(context, policyId, policy)) },
     }),
   ),
   endpoint(

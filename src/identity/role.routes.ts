@@ -136,19 +136,19 @@ function impliedReply(context: IdentityContext, status: 200 | 201, inference: In
   return { status, body: { role_inference: { prior_role, implies }, links: { self } } };
 }
 
-const impliedPath = '/v3/roles/:roleId/implies/:impliedRoleId';
+const impliedPath = '/v3/roles/:priorRoleId/implies/:impliedRoleId';
 
 export const implicationRoutes: readonly Endpoint<IdentityWorld>[] = [
   endpoint(
     {
       id: 'impliedRoles.list',
       method: 'GET',
-      path: '/v3/roles/:roleId/implies',
+      path: '/v3/roles/:priorRoleId/implies',
       rule: 'identity:list_implied_roles',
       reply: { 200: ImpliedListReply },
       summary: 'Roles that a role implies',
     },
-    async (context, { params: { roleId = '' } }) => ({
+    async (context, { params: { priorRoleId: roleId = '' } }) => ({
       status: 200,
       body: {
         role_inference: inferenceView(context, await inferenceOf(context, roleId)),
@@ -165,7 +165,7 @@ export const implicationRoutes: readonly Endpoint<IdentityWorld>[] = [
       reply: { 201: ImpliedReply },
       summary: 'Let a role imply another',
     },
-    async (context, { params: { roleId: priorId = '', impliedRoleId: impliedId = '' } }) =>
+    async (context, { params: { priorRoleId: priorId = '', impliedRoleId: impliedId = '' } }) =>
       impliedReply(context, 201, await implicationCreate(context, { priorId, impliedId })),
   ),
   endpoint(
@@ -177,7 +177,7 @@ export const implicationRoutes: readonly Endpoint<IdentityWorld>[] = [
       reply: { 200: ImpliedReply },
       summary: 'Show that a role implies another',
     },
-    async (context, { params: { roleId: priorId = '', impliedRoleId: impliedId = '' } }) => {
+    async (context, { params: { priorRoleId: priorId = '', impliedRoleId: impliedId = '' } }) => {
       const pair = { priorId, impliedId };
       const found = await implicationGet(context, pair, 'identity:get_implied_role');
       return impliedReply(context, 200, found);
@@ -192,7 +192,7 @@ export const implicationRoutes: readonly Endpoint<IdentityWorld>[] = [
       reply: { 204: null },
       summary: 'Whether a role implies another',
     },
-    async (context, { params: { roleId: priorId = '', impliedRoleId: impliedId = '' } }) => {
+    async (context, { params: { priorRoleId: priorId = '', impliedRoleId: impliedId = '' } }) => {
       await implicationGet(context, { priorId, impliedId }, 'identity:check_implied_role');
       return noContent;
     },
@@ -206,7 +206,7 @@ export const implicationRoutes: readonly Endpoint<IdentityWorld>[] = [
       reply: { 204: null },
       summary: 'Let a role no longer imply another',
     },
-    async (context, { params: { roleId: priorId = '', impliedRoleId: impliedId = '' } }) => {
+    async (context, { params: { priorRoleId: priorId = '', impliedRoleId: impliedId = '' } }) => {
       await implicationDelete(context, { priorId, impliedId });
       return noContent;
     },

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { identityApi, identityEndpoints } from '../../src/identity/identity.api.ts';
+import { jsonHome } from '../../src/identity/json-home.ts';
 import { identityPolicies } from '../../src/identity/identity.policy.ts';
 import { cloudOpen } from './support.ts';
 
@@ -15,6 +17,7 @@ test('every endpoint but log-in, password change and discovery is 401 without a 
     'versions.get',
     'tokens.create',
     'users.password',
+    'oauth2.token',
     'oauth1.requestToken',
     'oauth1.accessToken',
   ]);
@@ -90,6 +93,23 @@ test('the JSON home document tells where things are', async () => {
     '/projects/{project_id}/users/{user_id}/roles/{role_id}',
   );
   assert.equal(at('ext/OS-TRUST/1.0/rel/trusts').href, '/OS-TRUST/trusts');
+});
+
+test('the JSON home document is the one that was held against Keystone', async () => {
+  const path = 'test/expected/identity-home.txt';
+  const { resources } = jsonHome(
+    identityEndpoints.map(({ route }) => route),
+    '/v3',
+  );
+  const lines = Object.entries(resources).map(([relation, place]) =>
+    `${relation} ${JSON.stringify(place)}`.replaceAll(
+      'https://docs.openstack.org/api/openstack-identity/3/',
+      '',
+    ),
+  );
+  const actual = `${lines.toSorted().join('\n')}\n`;
+  if (process.env['UPDATE_EXPECTED'] !== undefined) writeFileSync(path, actual);
+  assert.equal(actual, readFileSync(path, 'utf8'));
 });
 
 test('unknown paths and wrong methods are told in the envelope of the API', async () => {

@@ -83,6 +83,41 @@ test('an application credential ends with its time, its role or its user', async
   assert.equal((await open()).status, 401);
 });
 
+test('an application credential is the client of OAuth 2.0', async () => {
+  await using cloud = await cloudOpen();
+  const { make } = await demoOf(cloud);
+  const { id, secret } = (await make({ name: 'robot' })).json.application_credential;
+  const ask = async (authorization: string, form: string) => {
+    const response = await fetch(`${cloud.url}/v3/OS-OAUTH2/token`, {
+      method: 'POST',
+      headers: {
+        ...(authorization !== '' && { Authorization: authorization }),
+        'Content-Type': 'application/x-www-form-urlencoded',
+      },
+      body: form,
+    });
+    return { status: response.status, json: JSON.parse(await response.text()) };
+  };
+  const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`;
+  const grant = 'grant_type=client_credentials';
+  const { status, json } = await ask(basic(`${id}:${secret}`), grant);
+  assert.equal(status, 200);
+  assert.equal(json.token_type, 'Bearer');
+  assert.equal(json.expires_in, 3600);
+  const token = json.access_token;
+  assert.equal((await cloud.call('GET', '/v3/auth/projects', { token })).status, 200);
+  for (const [authorization, form, error] of [
+    [basic(`${id}:wrong`), grant, 'invalid_client'],
+    [basic(id), grant, 'invalid_client'],
+    ['', grant, 'invalid_client'],
+    ['Bearer x', grant, 'invalid_client'],
+    [basic(`${id}:${secret}`), '', 'invalid_request'],
+    [basic(`${id}:${secret}`), 'grant_type=password', 'unsupported_grant_type'],
+  ] as const) {
+    assert.equal((await ask(authorization, form)).json.error, error);
+  }
+});
+
 test('a restricted credential makes no others, an unrestricted one does, and neither reaches keys', async () => {
   await using cloud = await cloudOpen();
   const { make, userId } = await demoOf(cloud);

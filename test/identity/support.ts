@@ -11,9 +11,10 @@ import type { IdentityTables } from '../../src/identity/identity.tables.ts';
 import {
   generationTable,
   identityWorldOpen,
+  type IdentitySettings,
   type IdentityWorld,
 } from '../../src/identity/identity.world.ts';
-import { secretKey } from '../../src/identity/secret-box.ts';
+import { secretKey, type SecretKey } from '../../src/identity/secret-box.ts';
 import { tokenResolve } from '../../src/identity/token-state.ts';
 import type { AuditEvent } from '../../src/kernel/audit.ts';
 import { systemClock, type Clock } from '../../src/kernel/clock.ts';
@@ -90,7 +91,7 @@ export const tokenKey = secretKey(Buffer.alloc(32, 7));
 export async function worldMake(
   engine: Engine,
   clock: Clock,
-  key = tokenKey,
+  { key = tokenKey, settings = {} }: { key?: SecretKey; settings?: Partial<IdentitySettings> } = {},
 ): Promise<IdentityWorld> {
   return identityWorldOpen({
     db: engine.db<IdentityTables>(),
@@ -100,7 +101,7 @@ export async function worldMake(
     tokenKeys: [key],
     credentialKeys: [key],
     // Cheap hashes: what is tested is not their price.
-    settings: { argon2: { memoryKib: 64, passes: 1, parallelism: 1 } },
+    settings: { argon2: { memoryKib: 64, passes: 1, parallelism: 1 }, ...settings },
   });
 }
 
@@ -124,11 +125,11 @@ export const engines: {
   reopen: (() => Engine) | null;
 } = { open: () => sqliteOpen(':memory:'), reopen: null };
 
-export async function cloudOpen(): Promise<TestCloud> {
+export async function cloudOpen(settings: Partial<IdentitySettings> = {}): Promise<TestCloud> {
   const engine = engines.open();
   await engine.migrate('identity', identityMigrations);
   const clock = clockMake();
-  const world = await worldMake(engine, clock);
+  const world = await worldMake(engine, clock, { settings });
   await identitySeed(world, seed);
   const events: AuditEvent[] = [];
   const server = httpServer({

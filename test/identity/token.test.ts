@@ -50,7 +50,7 @@ test('a token that was cut, changed, padded with junk or signed by another key i
 test('a token is worth nothing when it is missing, foreign, truncated, expired or revoked', async () => {
   await using cloud = await cloudOpen();
   const { world, admin, clock } = cloud;
-  const foreign = await worldMake(cloud.engine, clock, secretKey(Buffer.alloc(32, 1)));
+  const foreign = await worldMake(cloud.engine, clock, { key: secretKey(Buffer.alloc(32, 1)) });
   const [userId] = [(await tokenResolve(world, admin))?.claims.userId ?? ''];
   const [key] = foreign.tokenKeys;
   assert(key !== undefined);
