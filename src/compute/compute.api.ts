@@ -7,6 +7,7 @@ import { discoveryRoutes, versionMax, versionMin } from './discovery.routes.ts';
 import { flavorRoutes } from './flavor.routes.ts';
 import { hostRoutes } from './host.routes.ts';
 import { hypervisorRoutes } from './hypervisor.routes.ts';
+import { imageProxyRoutes } from './image-proxy.routes.ts';
 import { keypairRoutes } from './keypair.routes.ts';
 import { quotaRoutes } from './quota.routes.ts';
 import { securityGroupProxyRoutes } from './security-group-proxy.routes.ts';
@@ -46,6 +47,7 @@ export const computeApi = (world: ComputeWorld): Api<ComputeWorld> => ({
     ...availabilityZoneRoutes,
     ...hostRoutes,
     ...hypervisorRoutes,
+    ...imageProxyRoutes,
     ...securityGroupProxyRoutes,
     ...serverGroupRoutes,
     ...serviceRoutes,

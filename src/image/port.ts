@@ -7,8 +7,9 @@ import { blobDoomAll } from './image-blob.store.ts';
 import { blobsReclaim } from './image-blob.ts';
 import { bytesFind } from './image-download.ts';
 import { bytesStore } from './image-bytes.ts';
+import { nameCheck } from './image-edit.ts';
 import { activeLanding, storeChoose } from './image-upload.ts';
-import { emptyImage, imageDelete, imageList, imageShow } from './image.ts';
+import { emptyImage, imageChange, imageDelete, imageList, imageShow } from './image.ts';
 import type { ByteRange, Image, ImageStatus, ImageVisibility } from './image.model.ts';
 import { imageInsert, imageSelect, imageStatusSet } from './image.store.ts';
 import type { ImageContext, ImageWorld } from './image.world.ts';
@@ -52,6 +53,15 @@ export interface SnapshotNew {
   readonly properties: Readonly<Record<string, string>>;
 }
 
+export interface ImageFilter {
+  readonly name?: string;
+  readonly statuses?: readonly ImageStatus[];
+  readonly properties?: Readonly<Record<string, string>>;
+  readonly minDiskGib?: number;
+  readonly minRamMib?: number;
+  readonly updatedSince?: number;
+}
+
 export interface ImagePort {
   /** Throws `not_found` for what the actor may not see, in any status: the caller judges whether it can boot from it. */
   imageFor(actor: Actor, id: string): Promise<ImageSummary>;
@@ -60,9 +70,15 @@ export interface ImagePort {
   /** What the actor would list, newest first; `marker` is the id of the last one seen. */
   imageList(
     actor: Actor,
-    filter: { readonly name?: string; readonly status?: ImageStatus },
+    filter: ImageFilter,
     page: { readonly limit: number; readonly marker: string | null },
   ): Promise<readonly ImageSummary[]>;
+  /** Changes the custom properties by the rules of the image API; `change` may run twice. */
+  imagePropertiesChange(
+    actor: Actor,
+    id: string,
+    change: (properties: ImageSummary['properties']) => ImageSummary['properties'],
+  ): Promise<ImageSummary>;
   /** By the rules of the image API: `forbidden` when protected, `not_found` when not visible. */
   imageDelete(actor: Actor, id: string): Promise<void>;
 
@@ -98,17 +114,17 @@ export function imagePort(world: ImageWorld): ImagePort {
   return {
     imageFor: async (actor, id) => summaryOf(await imageShow(contextOf(actor), id)),
     imageGet: summaryGet,
-    async imageList(actor, { name, status }, { limit, marker }) {
-      const images = await imageList(contextOf(actor), {
-        ...listedAll,
-        texts: [
-          ...(name === undefined ? [] : [{ column: 'name', values: [name] } as const]),
-          ...(status === undefined ? [] : [{ column: 'status', values: [status] } as const]),
-        ],
-        marker,
-        limit,
+    async imageList(actor, filter, { limit, marker }) {
+      const query = { ...listedAll, ...queryOf(filter), marker, limit };
+      return (await imageList(contextOf(actor), query)).map(summaryOf);
+    },
+    async imagePropertiesChange(actor, id, change) {
+      const edited = await imageChange(contextOf(actor), id, (image) => {
+        const properties = change(image.properties);
+        for (const name of changedNames(image.properties, properties)) nameCheck(name);
+        return { ...image, properties };
       });
-      return images.map(summaryOf);
+      return summaryOf(edited);
     },
     imageDelete: (actor, id) => imageDelete(contextOf(actor), id),
     imageRead: (id, range) => imageRead(world, id, range),
@@ -124,8 +140,6 @@ export function imagePort(world: ImageWorld): ImagePort {
 }
 
 const listedAll = {
-  numbers: [],
-  properties: [],
   tags: [],
   isHidden: false,
   isProtected: null,
@@ -133,6 +147,33 @@ const listedAll = {
   memberStatus: 'accepted',
   sort: [{ column: 'created_at', direction: 'desc' }],
 } as const;
+
+const queryOf = (filter: ImageFilter) => ({
+  texts: [
+    ...(filter.name === undefined ? [] : [{ column: 'name', values: [filter.name] } as const]),
+    ...(filter.statuses === undefined
+      ? []
+      : [{ column: 'status', values: filter.statuses } as const]),
+  ],
+  numbers: (
+    [
+      ['min_disk', filter.minDiskGib],
+      ['min_ram', filter.minRamMib],
+      ['updated_at', filter.updatedSince],
+    ] as const
+  ).flatMap(([column, value]) =>
+    value === undefined ? [] : [{ column, comparison: '>=', value } as const],
+  ),
+  properties: Object.entries(filter.properties ?? {}),
+});
+
+const changedNames = (
+  before: ImageSummary['properties'],
+  after: ImageSummary['properties'],
+): string[] =>
+  [...new Set([...Object.keys(before), ...Object.keys(after)])].filter(
+    (name) => before[name] !== after[name],
+  );
 
 const summaryOf = ({
   isHidden: _hidden,

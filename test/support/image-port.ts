@@ -43,7 +43,18 @@ export function imagesMemory(): MemoryImages {
     images,
     imageFor: async (_, id) => find(id),
     imageGet: async (id) => images.get(id) ?? null,
-    imageList: async () => [...images.values()],
+    imageList: async (_, { name, properties = {} }) =>
+      [...images.values()].filter(
+        (image) =>
+          (name === undefined || image.name === name) &&
+          Object.entries(properties).every(([key, value]) => image.properties[key] === value),
+      ),
+    imagePropertiesChange: async (_, id, change) => {
+      const before = find(id);
+      const after = { ...before, properties: change(before.properties) };
+      images.set(id, after);
+      return after;
+    },
     imageDelete: async (_, id) => void images.delete(id),
     async *imageRead(id) {
       find(id);
