@@ -4,11 +4,13 @@ import type { ComputeWorld } from './compute.world.ts';
 import { aggregateRoutes } from './aggregate.routes.ts';
 import { availabilityZoneRoutes } from './availability-zone.routes.ts';
 import { discoveryRoutes, versionMax, versionMin } from './discovery.routes.ts';
+import { extensionRoutes } from './extension.routes.ts';
 import { flavorRoutes } from './flavor.routes.ts';
 import { hostRoutes } from './host.routes.ts';
 import { hypervisorRoutes } from './hypervisor.routes.ts';
 import { imageProxyRoutes } from './image-proxy.routes.ts';
 import { keypairRoutes } from './keypair.routes.ts';
+import { networkProxyRoutes } from './network-proxy.routes.ts';
 import { quotaRoutes } from './quota.routes.ts';
 import { securityGroupProxyRoutes } from './security-group-proxy.routes.ts';
 import { serverGroupRoutes } from './server-group.routes.ts';
@@ -40,6 +42,7 @@ export const computeApi = (world: ComputeWorld): Api<ComputeWorld> => ({
   },
   endpoints: [
     ...discoveryRoutes,
+    ...extensionRoutes,
     ...flavorRoutes,
     ...keypairRoutes,
     ...quotaRoutes,
@@ -48,6 +51,7 @@ export const computeApi = (world: ComputeWorld): Api<ComputeWorld> => ({
     ...hostRoutes,
     ...hypervisorRoutes,
     ...imageProxyRoutes,
+    ...networkProxyRoutes,
     ...securityGroupProxyRoutes,
     ...serverGroupRoutes,
     ...serviceRoutes,

@@ -71,10 +71,10 @@ const Group = Type.Object(
 async function call(
   context: ProxyContext,
   id: string,
-  input: Parameters<ComputeWorld['network']['securityGroupCall']>[2] = {},
+  input: Parameters<ComputeWorld['network']['apiCall']>[2] = {},
 ): Promise<unknown> {
   try {
-    return await context.world.network.securityGroupCall(context, id, input);
+    return await context.world.network.apiCall(context, id, input);
   } catch (error) {
     if (error instanceof Failure && error.kind === 'conflict') throw invalid(error.message);
     throw error;

@@ -123,13 +123,18 @@ export interface NetworkPort {
   floatingIpDisassociate(actor: Actor, address: string, serverId: string): Promise<void>;
 
   /**
-   * What the network API answers to one of its own calls on security groups (`security_groups.list`,
-   * `security_group_rules.create`, ...), in the name of whoever the context speaks for: Nova's proxies before 2.36.
+   * What the network API answers to one of its own calls on groups, floating addresses, networks and ports
+   * (`security_groups.list`, `floatingips.create`, ...), in the name of whoever the context speaks for: Nova's
+   * proxies before 2.36.
    */
-  securityGroupCall(
+  apiCall(
     context: Context<unknown>,
     endpointId: string,
-    input: { readonly params?: Readonly<Record<string, string>>; readonly body?: unknown },
+    input: {
+      readonly params?: Readonly<Record<string, string>>;
+      readonly query?: Readonly<Record<string, string>>;
+      readonly body?: unknown;
+    },
   ): Promise<unknown>;
 
   /** By server, in the order of creation; a server without ports is missing. */

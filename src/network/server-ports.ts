@@ -15,7 +15,7 @@ import {
 } from './port-insert.ts';
 import { quotaTake } from './quota.store.ts';
 import { defaultGroupEnsure } from './security-group.ts';
-import { securityGroupCall } from './security-group-call.ts';
+import { apiCall } from './api-call.ts';
 import { addressesOf, portsOf, serversByAddress } from './server-addresses.ts';
 import { askerOf, nicsPlan, securityGroupsFind } from './server-nics.ts';
 
@@ -72,7 +72,7 @@ export function networkPort(world: NetworkWorld): NetworkPort {
       write((work) => floatingIpAssociate(work, actor, { address, serverId, fixedAddress })),
     floatingIpDisassociate: (actor, address, serverId) =>
       write((work) => floatingIpDisassociate(work, actor, address, serverId)),
-    securityGroupCall: (context, id, input) => securityGroupCall(world, context, id, input),
+    apiCall: (context, id, input) => apiCall(world, context, id, input),
     portsOf: (serverIds) => portsOf(world, serverIds),
     addressesOf: (serverIds) => addressesOf(world, serverIds),
     serversByAddress: (projectId, text, version) =>

@@ -132,7 +132,7 @@ export function networkMemory(agentOf: (host: string) => AgentClient): MemoryNet
         edit(port, { floatingIps: port.floatingIps.filter((one) => one.address !== address) });
       }
     },
-    securityGroupCall: async () => {
+    apiCall: async () => {
       throw notFound('This network has no security groups of its own.');
     },
     portsOf: async (ids) =>

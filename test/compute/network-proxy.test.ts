@@ -4,6 +4,38 @@ import { computeHouse } from '../support/compute.ts';
 
 const version = '2.35';
 
+test("networks and floating addresses of Nova's own API, until 2.35", async () => {
+  await using house = await computeHouse({ realNetwork: true });
+  const call = (method: string, path: string, body?: object, as = 'member') =>
+    house.call(method, path, { body, version, as });
+  const network = async (path: string, body: object, as = 'admin') =>
+    (await house.http.call('POST', `/network/v2.0${path}`, { as, body })).json;
+  const outside = await network('/networks', { network: { name: 'out', 'router:external': true } });
+  const subnet = { network_id: outside.network.id, ip_version: 4, cidr: '172.24.9.0/24' };
+  await network('/subnets', { subnet });
+  await network('/networks', { network: { name: 'mine' } }, 'member');
+
+  const pools = await call('GET', '/os-floating-ip-pools');
+  assert.deepEqual(pools.json.floating_ip_pools, [{ name: 'out' }]);
+  assert.equal((await call('POST', '/os-floating-ips', { pool: 'none' })).status, 404);
+  const made = await call('POST', '/os-floating-ips', { pool: 'out' });
+  const { id, ...shown } = made.json.floating_ip;
+  assert.deepEqual(
+    { ...shown, ip: 'x' },
+    { ip: 'x', pool: 'out', fixed_ip: null, instance_id: null },
+  );
+  assert.equal((await call('GET', '/os-floating-ips')).json.floating_ips[0].id, id);
+  assert.deepEqual(
+    (await call('GET', '/os-floating-ips', undefined, 'other')).json.floating_ips,
+    [],
+  );
+  assert.equal((await call('GET', `/os-floating-ips/${id}`, undefined, 'other')).status, 404);
+  assert.equal((await call('DELETE', `/os-floating-ips/${id}`)).status, 202);
+  assert.equal((await call('GET', `/os-floating-ips/${id}`)).status, 404);
+  const { json } = await call('GET', '/os-tenant-networks');
+  assert(json.networks.some(({ label }: { label: string }) => label === 'mine'));
+});
+
 test("security groups of Nova's own API, until 2.35", async (t) => {
   await using house = await computeHouse({ realNetwork: true });
   const call = (method: string, path: string, body?: object) =>
