@@ -6,8 +6,8 @@ export interface ObjectIdentity {
   tokenActor(token: string, asked: RequestAsked): Promise<Actor | null>;
   /** The secret of an access key and who it acts for; null when there is no such key. */
   accessKeyFind(accessKey: string): Promise<AccessKey | null>;
-  /** Names of projects by id; ids that nobody has are left out. Absent: whoever knows users knows no projects. */
-  projectNames?(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** Names of projects by id; ids that are not there are left out. */
+  projectNames(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
 }
 
 /** Application credentials may be good for some requests only. */
@@ -15,6 +15,8 @@ export interface RequestAsked {
   readonly method: string;
   /** As the client sent it, without the query. */
   readonly path: string;
+  /** X-Service-Token: its roles are in the actor's `serviceRoles`; a bad one spoils the request. */
+  readonly serviceToken?: string | null;
 }
 
 export interface AccessKey {

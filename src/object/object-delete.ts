@@ -2,9 +2,8 @@ import type { Tx } from '../kernel/db.ts';
 import { forbidden } from '../kernel/errors.ts';
 import type { Container } from './container.model.ts';
 import { eventsAppend, type NewEvent } from './event.ts';
-import { seqOf } from './object-get.ts';
 import { isExpired, type Guard } from './object-put.ts';
-import { isStorableName, type StoredObject } from './object.model.ts';
+import { isStorableName, seqOf, type StoredObject } from './object.model.ts';
 import type { ObjectRow, ShardTables } from './object.tables.ts';
 import type { ObjectWorld } from './object.world.ts';
 import { shardOf } from './shard.ts';
@@ -31,6 +30,8 @@ export interface ObjectDelete {
   readonly bypassesGovernance?: boolean;
   /** When a current version goes for good, the one before becomes current (S3). False: the name has none (Swift). */
   readonly promotes?: boolean;
+  /** False: where versioning is suspended the deletion leaves no marker (Swift). */
+  readonly marks?: boolean;
   readonly events?: (deleted: Deleted) => readonly NewEvent[];
 }
 
@@ -65,7 +66,7 @@ async function currentDelete(
   tx: ShardTx,
   world: ObjectWorld,
   container: Container,
-  { name, guard }: ObjectDelete,
+  { name, guard, marks = true }: ObjectDelete,
 ): Promise<Deleted> {
   const { id, versioning } = container;
   const nowMs = world.clock.now();
@@ -77,7 +78,7 @@ async function currentDelete(
   await currentRetire(tx, container, { name, current }, { tally, nowMs });
   if (current !== null) await currentRemove(tx, id, name);
   let marker: ObjectRow | null = null;
-  if (versioning !== 'off') {
+  if (versioning === 'enabled' || (versioning === 'suspended' && marks)) {
     marker = markerRowOf(id, name, { seq, isVersioned: versioning === 'enabled' });
     await versionInsert(tx, marker);
     tally.version(marker, 1);

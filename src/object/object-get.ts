@@ -3,6 +3,7 @@ import type { BlobRead } from './blob/blob.model.ts';
 import type { Container } from './container.model.ts';
 import {
   isStorableName,
+  seqOf,
   type ByteRange,
   type ObjectPart,
   type PartFacts,
@@ -124,10 +125,6 @@ async function rowIn(
       : ((await versionGet(tx, 'object', key)) ?? (await versionGet(tx, 'version', key)));
   return row === null || isExpired(row, clock.now()) ? null : row;
 }
-
-/** Null for `null`; what is no version id matches nothing. */
-export const seqOf = (versionId: string): number | null =>
-  versionId === 'null' ? null : /^\d{1,16}$/.test(versionId) ? Number(versionId) : -1;
 
 function openOf(
   world: ObjectWorld,

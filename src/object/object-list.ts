@@ -187,7 +187,8 @@ export async function versionList(
         if (entries.length === limit) return { entries, isTruncated: true };
         rolled = rolledUp(row.name, list);
         if (rolled === null) {
-          entries.push({ kind: 'version', version: listedOf(row, known !== row.name) });
+          const isLatest = row.current === 1 || (row.current === 0 && known !== row.name);
+          entries.push({ kind: 'version', version: listedOf(row, isLatest) });
           place = { name: row.name, seq: row.seq };
           known = row.name;
         } else {

@@ -1,8 +1,7 @@
 import { notFound } from '../kernel/errors.ts';
 import type { Container } from './container.model.ts';
-import { seqOf } from './object-get.ts';
 import { isExpired } from './object-put.ts';
-import type { ObjectFacts, StoredObject } from './object.model.ts';
+import { seqOf, type ObjectFacts, type StoredObject } from './object.model.ts';
 import type { ObjectWorld } from './object.world.ts';
 import { shardOf } from './shard.ts';
 import { containerById } from './store/container.store.ts';

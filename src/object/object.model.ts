@@ -89,6 +89,10 @@ export interface StreamHash {
 export const versionIdOf = (seq: number, isVersioned: boolean): string =>
   isVersioned ? String(seq) : 'null';
 
+/** Null for `null`; what is no version id matches nothing. */
+export const seqOf = (versionId: string): number | null =>
+  versionId === 'null' ? null : /^\d{1,16}$/.test(versionId) ? Number(versionId) : -1;
+
 /** Names of objects and containers as the database can keep and order them. */
 export const isStorableName = (name: string): boolean =>
   name !== '' && name.isWellFormed() && !name.includes('\0');

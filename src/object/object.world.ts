@@ -18,6 +18,16 @@ export interface ObjectSettings {
   readonly s3Domains: readonly string[];
   /** Domain remapping: `<container>.<account>.<one of these>`. */
   readonly swiftDomains: readonly string[];
+  readonly swift: {
+    /** Accounts that only a service may enter: their prefix, and the role its token must have. */
+    readonly servicePrefixes: readonly { readonly prefix: string; readonly role: string }[];
+  };
+  readonly s3: {
+    /** Length of a day of lifecycle rules: shorter where they are tried. */
+    readonly dayMs: number;
+    /** What the URLs of notifications may begin with. */
+    readonly webhookPrefixes: readonly string[];
+  };
   /** 32 bytes, the same in every worker and after every start: tokens and data keys are derived from it. */
   readonly secret: Buffer;
   /** Stand-alone: who may come in with a name and a key (`/auth/v1.0`). Empty in a cloud. */
@@ -53,6 +63,8 @@ export const objectSettingsDefault: Omit<ObjectSettings, 'secret'> = {
   s3Domains: [],
   swiftDomains: [],
   tempauth: [],
+  swift: { servicePrefixes: [] },
+  s3: { dayMs: 86_400_000, webhookPrefixes: [] },
 };
 
 export function ticksOf(clock: Clock): () => number {

@@ -1,9 +1,16 @@
 import type { Tx } from '../kernel/db.ts';
+import { notFound } from '../kernel/errors.ts';
 import type { Container } from './container.model.ts';
+import { seqOf, type StoredObject } from './object.model.ts';
 import type { ObjectRow, ShardTables } from './object.tables.ts';
+import type { ObjectWorld } from './object.world.ts';
+import { shardOf } from './shard.ts';
+import { containerById, countsAdd } from './store/container.store.ts';
+import { objectOf } from './store/rows.ts';
 import { bodyRelease } from './store/blob.store.ts';
 import {
   currentGet,
+  currentPut,
   newestVersion,
   versionGet,
   versionInsert,
@@ -44,9 +51,8 @@ export async function placeFind(
   nowUs: number,
 ): Promise<Place> {
   const current = await currentGet(tx, id, name);
-  if (current !== null) return { current, seq: Math.max(nowUs, current.seq + 1) };
   const newest = versioning === 'off' ? null : await newestVersion(tx, id, name);
-  return { current, seq: Math.max(nowUs, (newest?.seq ?? 0) + 1) };
+  return { current, seq: Math.max(nowUs, (current?.seq ?? 0) + 1, (newest?.seq ?? 0) + 1) };
 }
 
 /**
@@ -77,4 +83,37 @@ export async function currentRetire(
   await versionRemove(tx, unnumbered);
   await bodyRelease(tx, unnumbered, nowMs);
   tally.version(unnumbered, -1);
+}
+
+/**
+ * An older version becomes the current one as it is, and what was current an older one. Throws `not_found` (type
+ * `NoSuchObject`) when there is no such version, or when it is a delete marker.
+ */
+export async function versionPromote(
+  world: ObjectWorld,
+  { id }: Container,
+  { name, versionId }: { readonly name: string; readonly versionId: string },
+): Promise<StoredObject> {
+  return shardOf(world, id).write(async (tx) => {
+    await containerById(tx, id);
+    const key = { containerId: id, name, seq: seqOf(versionId) };
+    const current = await currentGet(tx, id, name);
+    if (current !== null && objectOf(current).versionId === versionId) return objectOf(current);
+    const wanted = await versionGet(tx, 'version', key);
+    if (wanted === null || wanted.marker === 1) {
+      throw notFound('There is no such version.', { type: 'NoSuchObject' });
+    }
+    const tally = new Tally();
+    await versionRemove(tx, wanted);
+    tally.version(wanted, -1);
+    if (current !== null) {
+      await versionInsert(tx, current);
+      tally.current(current, -1);
+      tally.version(current, 1);
+    }
+    await currentPut(tx, wanted);
+    tally.current(wanted, 1);
+    await countsAdd(tx, id, tally);
+    return objectOf(wanted);
+  });
 }

@@ -23,6 +23,7 @@ import { objectUpdate } from '../../src/object/object-update.ts';
 import { noFacts } from '../../src/object/object.model.ts';
 import type { ObjectWorld } from '../../src/object/object.world.ts';
 import type { Container } from '../../src/object/container.model.ts';
+import { versionPromote } from '../../src/object/version.ts';
 import { partPut, uploadComplete, uploadCreate, uploadGet } from '../../src/object/upload.ts';
 import { containerMake, put, storeOpen } from './world.ts';
 
@@ -283,4 +284,24 @@ test('containers of an account are listed across shards in one order', async () 
   assert.ok(container);
   await containerDelete(world, container);
   assert.equal(await containerGet(world, 'AUTH_a', 'd'), null);
+});
+
+test('an older version can be made the current one as it is, and the next write comes after all', async () => {
+  await using store = await storeOpen();
+  const { world } = store;
+  const container = await containerMake(world, 'c', 'enabled');
+  const first = await put(world, container, 'x', 'first');
+  const second = await put(world, container, 'x', 'second');
+  const latest = async (): Promise<(string | undefined)[]> =>
+    (await versionList(world, container, { limit: 9 })).entries.flatMap((entry) =>
+      entry.kind === 'version' && entry.version.isLatest ? [entry.version.versionId] : [],
+    );
+  await versionPromote(world, container, { name: 'x', versionId: first.versionId });
+  assert.equal(await text(world, container, 'x'), 'first');
+  assert.deepEqual(await latest(), [first.versionId]);
+  const third = await put(world, container, 'x', 'third');
+  assert.ok(third.seq > second.seq);
+  assert.deepEqual(await latest(), [third.versionId]);
+  const { counts } = await containerFresh(world, container);
+  assert.deepEqual([counts.objects, counts.versions], [1, 2]);
 });

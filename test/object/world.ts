@@ -31,6 +31,12 @@ export interface StoreOptions {
   readonly identity?: ObjectWorld['identity'];
 }
 
+const noIdentity: ObjectWorld['identity'] = {
+  tokenActor: async () => null,
+  accessKeyFind: async () => null,
+  projectNames: async () => new Map(),
+};
+
 /** A store in a folder of its own, with a clock that only moves when told. */
 export async function storeOpen(options: StoreOptions = {}): Promise<TestStore> {
   const folder = mkdtempSync(join(tmpdir(), 'welkin-object-'));
@@ -51,7 +57,7 @@ export async function storeOpen(options: StoreOptions = {}): Promise<TestStore> 
   const world = objectWorldOpen({
     ...databases,
     blobs: new DiskBlobs(join(folder, 'blobs'), randomIds),
-    identity: options.identity ?? { tokenActor: async () => null, accessKeyFind: async () => null },
+    identity: options.identity ?? noIdentity,
     clock,
     ids: randomIds,
     log: silentLog,

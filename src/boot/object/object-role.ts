@@ -98,7 +98,14 @@ async function identityOf(
     serviceType,
   );
   return {
-    tokenActor: (token, asked) => port.tokenActor(token, { serviceType, ...asked }),
+    async tokenActor(token, { method, path, serviceToken = null }) {
+      const asked = { serviceType, method, path };
+      const actor = await port.tokenActor(token, asked);
+      if (actor === null || serviceToken === null) return actor;
+      const service = await port.tokenActor(serviceToken, asked);
+      return service === null ? null : { ...actor, serviceRoles: service.roles };
+    },
     accessKeyFind: (access) => port.accessKeyGet(access, serviceType),
+    projectNames: (ids) => port.projectNames(ids),
   };
 }

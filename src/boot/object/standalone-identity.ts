@@ -20,9 +20,9 @@ export function tempauthParse(text: string): TempauthUser {
   return { account, user, key, groups: groups.split(',').filter((group) => group !== '') };
 }
 
-/** `ACCESS:SECRET` or `ACCESS:SECRET:ACCOUNT`. */
-export function staticKeyParse(text: string, account: string): StaticKey {
-  const [access = '', secret = '', named = account, ...rest] = text.split(':');
+/** `ACCESS:SECRET` or `ACCESS:SECRET:ACCOUNT`; the account is that of the first user, or named as the key. */
+export function staticKeyParse(text: string, defaultAccount: string | null): StaticKey {
+  const [access = '', secret = '', named = defaultAccount ?? access, ...rest] = text.split(':');
   if (access !== '' && secret !== '' && rest.length === 0)
     return { access, secret, account: named };
   throw refused('--s3-key', 'ACCESS:SECRET or ACCESS:SECRET:ACCOUNT');
@@ -47,15 +47,18 @@ export function standaloneIdentity(
   for (const { access, secret, account } of keys) {
     known.set(access, { secret, actor: actorOf(account, access, rolesOf(['.admin'])) });
   }
+  const accounts = new Set([...users, ...keys].map(({ account }) => account));
   return {
     tokenActor: async () => null,
     accessKeyFind: async (access) => known.get(access) ?? null,
+    projectNames: async (ids) =>
+      new Map(ids.filter((id) => accounts.has(id)).map((id) => [id, id] as const)),
   };
 }
 
 /** The groups of tempauth in Keystone's words, which both fronts know. */
 const rolesOf = (groups: readonly string[]): readonly string[] => [
-  ...(groups.includes('.admin') ? ['member', 'reader'] : []),
+  ...(groups.includes('.admin') ? ['admin', 'member', 'reader'] : []),
   ...(groups.includes('.reseller_admin') ? ['ResellerAdmin'] : []),
   ...groups.filter((group) => !group.startsWith('.')),
 ];

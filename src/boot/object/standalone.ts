@@ -88,7 +88,7 @@ async function serve(options: Standalone, { log, ...run }: Run): Promise<number>
 
 function settingsOf({ tempauth, s3Keys, s3Domains, swiftDomains }: Standalone) {
   const users = tempauth.map(tempauthParse);
-  const account = users[0]?.account ?? 's3';
+  const account = users[0]?.account ?? null;
   const keys = s3Keys.map((text) => staticKeyParse(text, account));
   if (users.length === 0 && keys.length === 0) {
     throw new UserError('nobody could use it: give --tempauth or --s3-key', exitCodes.usage);

@@ -159,23 +159,30 @@ export interface VersionPlace {
   readonly seq: number | null;
 }
 
+export interface ListedRow extends Omit<ObjectRow, 'body'> {
+  /** 1: it is the current object; -1: another version of the name is; 0: none is. */
+  readonly current: number;
+}
+
 /** Every version of every name, newest first within a name, strictly behind `after`. */
 export async function versionPage(
   tx: ShardTx,
   containerId: number,
   after: VersionPlace | null,
   { to, limit }: { readonly to: string | null; readonly limit: number },
-): Promise<(Omit<ObjectRow, 'body'> & { current: number })[]> {
+): Promise<ListedRow[]> {
   const columns = sql.raw(
     'container_id, name, seq, versioned, marker, size, etag, content_type, modified_us, expires_ms, pieces, facts',
   );
   const bounds = sql`container_id = ${containerId}
     ${after === null ? sql`` : after.seq === null ? sql`and name >= ${after.name}` : sql`and name >= ${after.name} and (name > ${after.name} or seq < ${after.seq})`}
     ${to === null ? sql`` : sql`and name < ${to}`}`;
-  const { rows } = await sql<Omit<ObjectRow, 'body'> & { current: number }>`
+  const { rows } = await sql<ListedRow>`
     select * from (select ${columns}, 1 as current from object where ${bounds} order by name limit ${limit}) as a
     union all
-    select * from (select ${columns}, 0 as current from version where ${bounds} order by name, seq desc limit ${limit}) as b
+    select * from (select ${columns}, case when exists (select 1 from object as o
+      where o.container_id = version.container_id and o.name = version.name) then -1 else 0 end as current
+      from version where ${bounds} order by name, seq desc limit ${limit}) as b
     order by name, seq desc limit ${limit}`.execute(tx);
   return rows;
 }
