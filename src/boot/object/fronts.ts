@@ -1,3 +1,4 @@
+import { s3Front } from '../../fronts/s3/s3.front.ts';
 import type { Front } from '../../object/front.ts';
 import type { ObjectFronts } from './object-serve.ts';
 
@@ -10,4 +11,4 @@ const absent: Front = async (request, response) => {
 };
 
 /** The tongues that the store speaks. */
-export const objectFronts: ObjectFronts = { swift: absent, s3: absent, reconcilers: () => [] };
+export const objectFronts: ObjectFronts = { swift: absent, s3: s3Front, reconcilers: () => [] };
