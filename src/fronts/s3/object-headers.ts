@@ -133,19 +133,19 @@ export function objectHeaders(scene: Scene, object: StoredObject): Record<string
   const redirect = s3?.['redirect'];
   if (typeof redirect === 'string')
     headers['x-amz-website-redirect-location'] = headerEncoded(redirect);
-  const expiration = expirationHeader(bucket, object);
+  const expiration = expirationHeader(scene, object);
   if (expiration !== null) headers['x-amz-expiration'] = expiration;
   return headers;
 }
 
 const dayMs = 86_400_000;
 
-export function expirationHeader(bucket: Bucket, object: StoredObject): string | null {
+export function expirationHeader({ bucket, world }: Scene, object: StoredObject): string | null {
   const rules = bucket.document<readonly LifecycleRule[]>('s3:lifecycle');
   if (rules === null) return null;
   const { name, sizeBytes, facts, modifiedUs } = object;
   const modifiedMs = Math.floor(modifiedUs / 1000);
-  const expiry = expiryOf(rules, { name, sizeBytes, tags: facts.tags ?? {}, modifiedMs }, dayMs);
+  const expiry = expiryOf(rules, { name, sizeBytes, tags: facts.tags ?? {}, modifiedMs }, world.settings.s3.dayMs);
   if (expiry === null) return null;
   return `expiry-date="${new Date(expiry.atMs).toUTCString()}", rule-id="${encodeURIComponent(expiry.ruleId)}"`;
 }

@@ -137,7 +137,7 @@ export function writeGuard(scene: Scene): { readonly guard?: Guard } {
 
 /** What every answer to a write tells of what was written. */
 export function writtenHeaders(scene: Scene, stored: StoredObject): Record<string, string> {
-  const expiration = expirationHeader(scene.bucket, stored);
+  const expiration = expirationHeader(scene, stored);
   return {
     ...(scene.bucket.container.versioning !== 'off' && { 'x-amz-version-id': stored.versionId }),
     ...encryptionHeaders(encryptionOf(stored.facts.encryption)),

@@ -2,7 +2,8 @@ import { containerUpdate } from '../../../object/container.ts';
 import type { Container } from '../../../object/container.model.ts';
 import { allow } from '../authorize.ts';
 import { bodyDocument } from '../body.ts';
-import { S3Failure, type S3Code } from '../failure.ts';
+import { badArgument, S3Failure, type S3Code } from '../failure.ts';
+import { isWebhookAllowed } from '../notify.reconciler.ts';
 import type { Action } from '../policy/actions.ts';
 import { policyParse } from '../policy/document.ts';
 import { policyIsPublic } from '../policy/evaluate.ts';
@@ -26,6 +27,7 @@ import { lifecycleDocument, lifecycleParse, type LifecycleRule } from '../settin
 import {
   notificationDocument,
   notificationParse,
+  webhookUrlOf,
   type NotificationRule,
 } from '../settings/notification.ts';
 import {
@@ -253,6 +255,11 @@ export async function notificationGet(scene: Scene): Promise<Reply> {
 export async function notificationPut(scene: Scene): Promise<Reply> {
   allow(scene, { action: 's3:PutBucketNotification' });
   const rules = notificationParse(await bodyDocument(scene), () => scene.world.ids.uuid());
+  const { webhookPrefixes } = scene.world.settings.s3;
+  const closed = rules.find(({ topic }) => !isWebhookAllowed(webhookUrlOf(topic) ?? '', webhookPrefixes));
+  if (closed !== undefined) {
+    throw badArgument('Topic', closed.topic, 'Unable to validate the following destination configurations: the operator does not let the store call this URL');
+  }
   await documentsChange(scene, () => ({
     's3:notification': rules.length === 0 ? null : jsonOf(rules),
   }));
