@@ -1,4 +1,5 @@
 import { s3Front } from '../../fronts/s3/s3.front.ts';
+import { s3Reconcilers } from '../../fronts/s3/s3.reconcilers.ts';
 import type { Front } from '../../object/front.ts';
 import type { ObjectFronts } from './object-serve.ts';
 
@@ -11,4 +12,8 @@ const absent: Front = async (request, response) => {
 };
 
 /** The tongues that the store speaks. */
-export const objectFronts: ObjectFronts = { swift: absent, s3: s3Front, reconcilers: () => [] };
+export const objectFronts: ObjectFronts = {
+  swift: absent,
+  s3: s3Front,
+  reconcilers: s3Reconcilers,
+};

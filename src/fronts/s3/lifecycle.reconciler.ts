@@ -138,7 +138,13 @@ async function versionsSweep(sweep: Sweep): Promise<void> {
       const { version } = entry;
       if (version.name !== seen.name) {
         due.push(...loneMarkerDue(sweep, seen));
-        Object.assign(seen, { name: version.name, sinceMs: 0, noncurrent: 0, versions: 0, loneMarker: null });
+        Object.assign(seen, {
+          name: version.name,
+          sinceMs: 0,
+          noncurrent: 0,
+          versions: 0,
+          loneMarker: null,
+        });
       }
       seen.versions++;
       if (version.isLatest && version.isMarker) seen.loneMarker = version;
@@ -157,7 +163,11 @@ async function versionsSweep(sweep: Sweep): Promise<void> {
   }
 }
 
-function noncurrentIsDue({ rules, dayMs, nowMs }: Sweep, version: ListedVersion, seen: NameSeen): boolean {
+function noncurrentIsDue(
+  { rules, dayMs, nowMs }: Sweep,
+  version: ListedVersion,
+  seen: NameSeen,
+): boolean {
   const { name, sizeBytes, facts } = version;
   const object = { name, sizeBytes, tags: facts.tags ?? {} };
   return rules.some(

@@ -39,7 +39,11 @@ export function notifyReconciler(world: ObjectWorld): Reconciler {
   };
 }
 
-async function eventTell(world: ObjectWorld, event: QueuedEvent, signal: AbortSignal): Promise<void> {
+async function eventTell(
+  world: ObjectWorld,
+  event: QueuedEvent,
+  signal: AbortSignal,
+): Promise<void> {
   const { target, record } = event.value as unknown as Notice;
   const url = webhookUrlOf(target);
   const ageMs = world.clock.now() - Date.parse(record.eventTime);

@@ -68,7 +68,11 @@ interface Happening {
 }
 
 /** AWS's event message structure, version 2.1. */
-function recordOf({ world, bucket, name, cause }: Happening, ruleId: string, object: StoredObject): Json {
+function recordOf(
+  { world, bucket, name, cause }: Happening,
+  ruleId: string,
+  object: StoredObject,
+): Json {
   const { principalId, remoteAddress, requestId } = cause;
   const isGone = name.includes('Removed') || name.includes('Expiration');
   return {

@@ -145,7 +145,11 @@ export function expirationHeader({ bucket, world }: Scene, object: StoredObject)
   if (rules === null) return null;
   const { name, sizeBytes, facts, modifiedUs } = object;
   const modifiedMs = Math.floor(modifiedUs / 1000);
-  const expiry = expiryOf(rules, { name, sizeBytes, tags: facts.tags ?? {}, modifiedMs }, world.settings.s3.dayMs);
+  const expiry = expiryOf(
+    rules,
+    { name, sizeBytes, tags: facts.tags ?? {}, modifiedMs },
+    world.settings.s3.dayMs,
+  );
   if (expiry === null) return null;
   return `expiry-date="${new Date(expiry.atMs).toUTCString()}", rule-id="${encodeURIComponent(expiry.ruleId)}"`;
 }

@@ -3,7 +3,11 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { S3Failure } from '../../../src/fronts/s3/failure.ts';
 import { policyParse } from '../../../src/fronts/s3/policy/document.ts';
-import { policyEvaluate, policyIsPublic, type PolicyQuestion } from '../../../src/fronts/s3/policy/evaluate.ts';
+import {
+  policyEvaluate,
+  policyIsPublic,
+  type PolicyQuestion,
+} from '../../../src/fronts/s3/policy/evaluate.ts';
 import { wildcardMatch } from '../../../src/fronts/s3/policy/match.ts';
 
 type Statement = Readonly<Record<string, unknown>>;
@@ -17,7 +21,9 @@ const policyOf = (...statements: readonly Statement[]) =>
   policyParse(JSON.stringify({ Version: '2012-10-17', Statement: statements }), 'b');
 
 const someone = { projectId: 'p2', userId: 'u', userName: 'joe' };
-const ask = (over: Partial<PolicyQuestion> & { readonly given?: Readonly<Record<string, string>> } = {}): PolicyQuestion => ({
+const ask = (
+  over: Partial<PolicyQuestion> & { readonly given?: Readonly<Record<string, string>> } = {},
+): PolicyQuestion => ({
   principal: null,
   action: 's3:GetObject',
   resource: 'b/k',
@@ -29,7 +35,11 @@ const ask = (over: Partial<PolicyQuestion> & { readonly given?: Readonly<Record<
 });
 
 test('a denial overrules what is allowed, and silence is neither', () => {
-  const policy = policyOf(allowAll, { ...allowAll, Effect: 'Deny', Resource: 'arn:aws:s3:::b/secret/*' });
+  const policy = policyOf(allowAll, {
+    ...allowAll,
+    Effect: 'Deny',
+    Resource: 'arn:aws:s3:::b/secret/*',
+  });
   assert.equal(policyEvaluate(policy, ask()), 'allow');
   assert.equal(policyEvaluate(policy, ask({ resource: 'b/secret/x' })), 'deny');
   assert.equal(policyEvaluate(policy, ask({ action: 's3:PutObject' })), 'none');
@@ -65,16 +75,36 @@ test('conditions hold by their operator, and together', () => {
     [{ StringEqualsIfExists: { 's3:prefix': 'a' } }, {}, true],
     [{ StringNotEquals: { 's3:prefix': ['a', 'b'] } }, { 's3:prefix': 'b' }, false],
     [{ StringNotEquals: { 's3:prefix': 'a' } }, {}, true],
-    [{ StringLike: { 'aws:Referer': 'http://*.example.org/*' } }, { 'aws:referer': 'http://www.example.org/x' }, true],
+    [
+      { StringLike: { 'aws:Referer': 'http://*.example.org/*' } },
+      { 'aws:referer': 'http://www.example.org/x' },
+      true,
+    ],
     [{ IpAddress: { 'aws:SourceIp': ['10.0.0.0/8'] } }, { 'aws:sourceip': '10.2.3.4' }, true],
     [{ IpAddress: { 'aws:SourceIp': '10.0.0.0/8' } }, { 'aws:sourceip': '11.2.3.4' }, false],
-    [{ NotIpAddress: { 'aws:SourceIp': '2001:db8::/32' } }, { 'aws:sourceip': '2001:db9::1' }, true],
+    [
+      { NotIpAddress: { 'aws:SourceIp': '2001:db8::/32' } },
+      { 'aws:sourceip': '2001:db9::1' },
+      true,
+    ],
     [{ Bool: { 'aws:SecureTransport': 'false' } }, { 'aws:securetransport': 'false' }, true],
     [{ NumericLessThanEquals: { 's3:max-keys': '10' } }, { 's3:max-keys': '11' }, false],
-    [{ DateLessThan: { 'aws:CurrentTime': '2030-01-01T00:00:00Z' } }, { 'aws:currenttime': '2026-01-01T00:00:00Z' }, true],
+    [
+      { DateLessThan: { 'aws:CurrentTime': '2030-01-01T00:00:00Z' } },
+      { 'aws:currenttime': '2026-01-01T00:00:00Z' },
+      true,
+    ],
     [{ Null: { 's3:x-amz-server-side-encryption': 'true' } }, {}, true],
-    [{ Null: { 's3:x-amz-server-side-encryption': true } }, { 's3:x-amz-server-side-encryption': 'AES256' }, false],
-    [{ StringEquals: { 's3:ExistingObjectTag/Team': 'x' } }, { 's3:existingobjecttag/Team': 'x' }, true],
+    [
+      { Null: { 's3:x-amz-server-side-encryption': true } },
+      { 's3:x-amz-server-side-encryption': 'AES256' },
+      false,
+    ],
+    [
+      { StringEquals: { 's3:ExistingObjectTag/Team': 'x' } },
+      { 's3:existingobjecttag/Team': 'x' },
+      true,
+    ],
     [{ StringEquals: { 's3:prefix': 'a', 's3:delimiter': '/' } }, { 's3:prefix': 'a' }, false],
   ];
   for (const [condition, given, holds] of cases) {
@@ -113,7 +143,15 @@ test('what a policy says must be known, and about this bucket', () => {
       JSON.stringify(statement),
     );
   }
-  for (const text of ['', '{', '[]', '1', '{}', `{"Version":"2012-10-17","Statement":[]}`, ' '.repeat(30_000)]) {
+  for (const text of [
+    '',
+    '{',
+    '[]',
+    '1',
+    '{}',
+    `{"Version":"2012-10-17","Statement":[]}`,
+    ' '.repeat(30_000),
+  ]) {
     assert.throws(() => policyParse(text, 'b'), S3Failure, text.slice(0, 20));
   }
 });
@@ -133,7 +171,9 @@ test('wildcards match as a regular expression would, in linear time', () => {
   const texts = fc.array(fc.constantFrom('a', 'b'), { maxLength: 8 });
   fc.assert(
     fc.property(letters, texts, (pattern, text) => {
-      const expression = pattern.map((one) => (one === '*' ? '.*' : one === '?' ? '.' : one)).join('');
+      const expression = pattern
+        .map((one) => (one === '*' ? '.*' : one === '?' ? '.' : one))
+        .join('');
       const expected = new RegExp(`^${expression}$`).test(text.join(''));
       assert.equal(wildcardMatch(pattern.join(''), text.join('')), expected);
     }),

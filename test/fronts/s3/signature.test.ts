@@ -50,7 +50,12 @@ function verify(example: Example, atMs = nowMs): VerifiedV4 {
   const claim = claimOf(view);
   assert.ok(claim?.version === 4);
   assert.equal(claim.accessKey, accessKey);
-  return claimV4Verify(claim, view, { text: secret, keys: new SigningKeys() }, { nowMs: atMs, regions });
+  return claimV4Verify(
+    claim,
+    view,
+    { text: secret, keys: new SigningKeys() },
+    { nowMs: atMs, regions },
+  );
 }
 
 const codeIs = (code: string) => (error: unknown) =>
@@ -157,7 +162,10 @@ test('malformed authorizations are refused as such', () => {
     assert.throws(() => claimOf({ headers, query: [] }), codeIs('AuthorizationHeaderMalformed'));
   }
   for (const authorization of ['Bearer x', 'AWS x', 'AWS :y']) {
-    assert.throws(() => claimOf({ headers: { authorization }, query: [] }), codeIs('InvalidArgument'));
+    assert.throws(
+      () => claimOf({ headers: { authorization }, query: [] }),
+      codeIs('InvalidArgument'),
+    );
   }
   const both = { headers: get.headers, query: queryParse(presigned.query ?? '') };
   assert.throws(() => claimOf(both), codeIs('InvalidArgument'));
@@ -251,25 +259,37 @@ function decode(body: Buffer, pieceBytes: number, decodedBytes = 66_560): number
 
 test('the published chunked upload is taken apart, however its bytes arrive', () => {
   assert.equal(chunkedBody.length, 66_824);
-  for (const pieceBytes of [1, 7, 4096, 66_824]) assert.equal(decode(chunkedBody, pieceBytes), 66_560);
+  for (const pieceBytes of [1, 7, 4096, 66_824])
+    assert.equal(decode(chunkedBody, pieceBytes), 66_560);
 });
 
 test('a chunked body that was cut, prolonged, or changed is refused', () => {
   assert.throws(() => decode(chunkedBody.subarray(0, -1), 999), codeIs('IncompleteBody'));
   assert.throws(() => decode(chunkedBody.subarray(0, 65_700), 999), codeIs('IncompleteBody'));
-  assert.throws(() => decode(Buffer.concat([chunkedBody, Buffer.from('x')]), 999), codeIs('IncompleteBody'));
+  assert.throws(
+    () => decode(Buffer.concat([chunkedBody, Buffer.from('x')]), 999),
+    codeIs('IncompleteBody'),
+  );
   assert.throws(() => decode(chunkedBody, 999, 66_559), codeIs('IncompleteBody'));
   assert.throws(() => decode(chunkedBody, 999, 66_561), codeIs('IncompleteBody'));
   const changed = Buffer.from(chunkedBody);
   changed[200] = 98;
   assert.throws(() => {
-    const verified = verify({ method: 'PUT', path: '/examplebucket/chunkObject.txt', headers: chunkedHeaders });
+    const verified = verify({
+      method: 'PUT',
+      path: '/examplebucket/chunkObject.txt',
+      headers: chunkedHeaders,
+    });
     const decoder = new ChunkedDecoder({ signed: verified, trailers: null, decodedBytes: 66_560 });
     decoder.push(changed);
   }, codeIs('SignatureDoesNotMatch'));
 });
 
-const plain = (text: string, trailers: readonly string[] | null, decodedBytes: number): Map<string, string> => {
+const plain = (
+  text: string,
+  trailers: readonly string[] | null,
+  decodedBytes: number,
+): Map<string, string> => {
   const decoder = new ChunkedDecoder({ signed: null, trailers, decodedBytes });
   decoder.push(Buffer.from(text));
   return new Map(decoder.finish());

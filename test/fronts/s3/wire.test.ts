@@ -3,7 +3,11 @@ import { test } from 'node:test';
 import { copySourceParse } from '../../../src/fronts/s3/copy-source.ts';
 import { S3Failure } from '../../../src/fronts/s3/failure.ts';
 import { addressOf, isBucketName } from '../../../src/fronts/s3/wire/address.ts';
-import { etagMatches, readIsNotModified, writeConditionsCheck } from '../../../src/fronts/s3/wire/conditional.ts';
+import {
+  etagMatches,
+  readIsNotModified,
+  writeConditionsCheck,
+} from '../../../src/fronts/s3/wire/conditional.ts';
 import { boundaryOf, formRead } from '../../../src/fronts/s3/wire/form.ts';
 import { rangeParse } from '../../../src/fronts/s3/wire/range.ts';
 import { queryParse, uriDecoded, uriEncoded } from '../../../src/fronts/s3/wire/uri.ts';
@@ -20,10 +24,13 @@ test('elements, text, entities and CDATA are read; prefixes and comments are not
   );
   assert.equal(root.name, 'R');
   assert.equal(root.attributes['k'], '<');
-  assert.deepEqual(root.children.map(({ name, text }) => [name, text]), [
-    ['V', ' a&AB<c>'],
-    ['E', ''],
-  ]);
+  assert.deepEqual(
+    root.children.map(({ name, text }) => [name, text]),
+    [
+      ['V', ' a&AB<c>'],
+      ['E', ''],
+    ],
+  );
 });
 
 test('XML that could cost or mean more than it shows is refused', () => {
@@ -98,7 +105,19 @@ test('a bucket is named by the path, or by the host under a domain of ours', () 
 
 test('names of buckets follow the rules of DNS', () => {
   for (const name of ['abc', 'a.b-c', '1ab', 'a'.repeat(63)]) assert.ok(isBucketName(name), name);
-  for (const name of ['ab', 'A-b', 'a_b', 'a..b', 'a.-b', '-ab', 'ab-', '1.2.3.4', 'xn--abc', 'a'.repeat(64), 'ab-s3alias']) {
+  for (const name of [
+    'ab',
+    'A-b',
+    'a_b',
+    'a..b',
+    'a.-b',
+    '-ab',
+    'ab-',
+    '1.2.3.4',
+    'xn--abc',
+    'a'.repeat(64),
+    'ab-s3alias',
+  ]) {
     assert.ok(!isBucketName(name), name);
   }
 });
@@ -111,7 +130,15 @@ test('a range is cut to the object, or asks for nothing that is there', () => {
   for (const header of ['bytes=100-', 'bytes=-0', 'bytes=200-300']) {
     assert.equal(rangeParse(header, 100), 'unsatisfiable', header);
   }
-  for (const header of [null, '', 'bytes=-', 'bytes=9-0', 'bytes=0-1,5-6', 'lines=0-1', 'bytes=a-b']) {
+  for (const header of [
+    null,
+    '',
+    'bytes=-',
+    'bytes=9-0',
+    'bytes=0-1,5-6',
+    'lines=0-1',
+    'bytes=a-b',
+  ]) {
     assert.equal(rangeParse(header, 100), null, String(header));
   }
 });
@@ -125,9 +152,18 @@ test('conditions are asked in the order of HTTP', () => {
   assert.equal(readIsNotModified({ ...none, modifiedSinceMs: 999_000 }, of), false);
   // If-Match decides alone, and If-None-Match too.
   assert.equal(readIsNotModified({ ...none, ifMatch: 'abc', unmodifiedSinceMs: 1 }, of), false);
-  assert.equal(readIsNotModified({ ...none, ifNoneMatch: '"x"', modifiedSinceMs: 2_000_000 }, of), false);
-  assert.throws(() => readIsNotModified({ ...none, ifMatch: '"x"' }, of), codeIs('PreconditionFailed'));
-  assert.throws(() => readIsNotModified({ ...none, unmodifiedSinceMs: 1 }, of), codeIs('PreconditionFailed'));
+  assert.equal(
+    readIsNotModified({ ...none, ifNoneMatch: '"x"', modifiedSinceMs: 2_000_000 }, of),
+    false,
+  );
+  assert.throws(
+    () => readIsNotModified({ ...none, ifMatch: '"x"' }, of),
+    codeIs('PreconditionFailed'),
+  );
+  assert.throws(
+    () => readIsNotModified({ ...none, unmodifiedSinceMs: 1 }, of),
+    codeIs('PreconditionFailed'),
+  );
   assert.ok(etagMatches('*', 'abc'));
 });
 
@@ -135,9 +171,18 @@ test('a conditional write looks at what is there', () => {
   const there = { etag: 'abc' };
   writeConditionsCheck({ ifMatch: null, ifNoneMatch: '*' }, null);
   writeConditionsCheck({ ifMatch: '"abc"', ifNoneMatch: null }, there);
-  assert.throws(() => writeConditionsCheck({ ifMatch: null, ifNoneMatch: '*' }, there), codeIs('PreconditionFailed'));
-  assert.throws(() => writeConditionsCheck({ ifMatch: '"x"', ifNoneMatch: null }, there), codeIs('PreconditionFailed'));
-  assert.throws(() => writeConditionsCheck({ ifMatch: '"x"', ifNoneMatch: null }, null), codeIs('NoSuchKey'));
+  assert.throws(
+    () => writeConditionsCheck({ ifMatch: null, ifNoneMatch: '*' }, there),
+    codeIs('PreconditionFailed'),
+  );
+  assert.throws(
+    () => writeConditionsCheck({ ifMatch: '"x"', ifNoneMatch: null }, there),
+    codeIs('PreconditionFailed'),
+  );
+  assert.throws(
+    () => writeConditionsCheck({ ifMatch: '"x"', ifNoneMatch: null }, null),
+    codeIs('NoSuchKey'),
+  );
 });
 
 test('the source of a copy is decoded once, and must name a bucket and a key', () => {
@@ -163,13 +208,19 @@ test('a form is read up to its file, and the file to its boundary', async () => 
     '--B\r\nContent-Disposition: form-data; name="file"; filename="f.txt"\r\nContent-Type: text/plain\r\n\r\n' +
     'one\r\n--Bnot\r\n-\r\n--B\r\nContent-Disposition: form-data; name="submit"\r\n\r\nx\r\n--B--\r\n';
   for (const size of [1, 3, 1000]) {
-    const form = await formRead(piecesOf(text.replace('--Bnot', '--Anot'), size), boundaryOf('multipart/form-data; boundary=B'));
+    const form = await formRead(
+      piecesOf(text.replace('--Bnot', '--Anot'), size),
+      boundaryOf('multipart/form-data; boundary=B'),
+    );
     assert.equal(form.fields.get('key'), 'a/${filename}');
     assert.equal(form.fileName, 'f.txt');
     assert.equal(Buffer.concat(await Array.fromAsync(form.file)).toString(), 'one\r\n--Anot\r\n-');
   }
   const cut = await formRead(piecesOf(text.slice(0, text.indexOf('one') + 2), 50), 'B');
   await assert.rejects(async () => await Array.fromAsync(cut.file), codeIs('IncompleteBody'));
-  const endless = piecesOf(`--B\r\nContent-Disposition: form-data; name="k"\r\n\r\n${'x'.repeat(200_000)}`, 4096);
+  const endless = piecesOf(
+    `--B\r\nContent-Disposition: form-data; name="k"\r\n\r\n${'x'.repeat(200_000)}`,
+    4096,
+  );
   await assert.rejects(formRead(endless, 'B'), codeIs('MaxPostPreDataLengthExceededError'));
 });

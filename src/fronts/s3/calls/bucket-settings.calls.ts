@@ -256,9 +256,15 @@ export async function notificationPut(scene: Scene): Promise<Reply> {
   allow(scene, { action: 's3:PutBucketNotification' });
   const rules = notificationParse(await bodyDocument(scene), () => scene.world.ids.uuid());
   const { webhookPrefixes } = scene.world.settings.s3;
-  const closed = rules.find(({ topic }) => !isWebhookAllowed(webhookUrlOf(topic) ?? '', webhookPrefixes));
+  const closed = rules.find(
+    ({ topic }) => !isWebhookAllowed(webhookUrlOf(topic) ?? '', webhookPrefixes),
+  );
   if (closed !== undefined) {
-    throw badArgument('Topic', closed.topic, 'Unable to validate the following destination configurations: the operator does not let the store call this URL');
+    throw badArgument(
+      'Topic',
+      closed.topic,
+      'Unable to validate the following destination configurations: the operator does not let the store call this URL',
+    );
   }
   await documentsChange(scene, () => ({
     's3:notification': rules.length === 0 ? null : jsonOf(rules),
