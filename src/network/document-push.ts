@@ -1,13 +1,9 @@
 import type { AgentClient } from '../agent/api.ts';
 import type { DocumentOf } from '../cluster/agent-mirror.ts';
 import type { Host } from '../cluster/port.ts';
-import {
-  digestOf,
-  externalDocument,
-  hostNeeds,
-  networkDocument,
-  routerDocument,
-} from './document.ts';
+import { Joined } from '../kernel/joined.ts';
+import { digestOf, externalDocument, routerDocument } from './document.ts';
+import { networkDocumentOf, networkRender, type NetworkRendering } from './network-document.ts';
 import type { Documents, NetworkTx, NetworkWorld } from './network.world.ts';
 
 interface Turn {
@@ -18,14 +14,16 @@ interface Turn {
 
 /**
  * Brings one document of one host up to the database, one push at a time. Callers that come while one is under way share
- * the next, which reads the database anew: a thousand changes of one network cost a few pushes, not a thousand.
+ * the next, which reads the database anew: a thousand changes of one network cost a few pushes, not a thousand. A network
+ * is read once for all hosts that are pushed to at the same time.
  */
 export class DocumentPusher implements Documents {
   readonly #turns = new Map<string, Turn>();
+  readonly #renderings = new Joined<NetworkRendering | null>();
 
   push(world: NetworkWorld, host: Host, of: DocumentOf, id: string): Promise<void> {
     const key = `${host.name} ${of} ${id}`;
-    const work = (): Promise<void> => documentPush(world, host, of, id);
+    const work = (): Promise<void> => this.#push(world, host, of, id);
     const turn = this.#turns.get(key);
     if (turn === undefined) return this.#take(key, work());
     turn.next ??= turn.current.then(work, work);
@@ -42,108 +40,128 @@ export class DocumentPusher implements Documents {
     current.then(advance, advance);
     return current;
   }
+
+  async #push(world: NetworkWorld, host: Host, of: DocumentOf, id: string): Promise<void> {
+    const due = await (of === 'network'
+      ? this.#network(world, host.name, id)
+      : world.db.read((tx) => others[of](tx, host.name, id)));
+    const seen = world.mirror.host(host.name)?.document(of, id) ?? null;
+    const calls = callsOf[of];
+    if (due === null) {
+      if (seen !== null && seen.digest !== null) await calls.remove(host.agent, id);
+      return;
+    }
+    const isInForce = seen?.digest === due.digest && seen.error === null;
+    if (!isInForce) await calls.put(host.agent, due.document() as never, due.digest);
+    await statusRaise(world, { host: host.name, id, ...due });
+  }
+
+  async #network(world: NetworkWorld, host: string, id: string): Promise<Due | null> {
+    const rendering = await this.#renderings.ask(id, () =>
+      world.db.read((tx) => networkRender(tx, id)),
+    );
+    const wanted = rendering === null ? null : networkDocumentOf(rendering, host);
+    return wanted === null ? null : { ...wanted, downFloatingIps: [] };
+  }
 }
 
+/** What a host must have, and what becomes ACTIVE when it has it. */
+interface Due {
+  readonly digest: string;
+  readonly document: () => object;
+  readonly downPorts: readonly string[];
+  readonly downFloatingIps: readonly string[];
+}
+
+/** Null: the host does not need it. */
+const others = {
+  async external(tx: NetworkTx, host: string, id: string): Promise<Due | null> {
+    const gateway = await tx
+      .selectFrom('port')
+      .innerJoin('router', 'router.gateway_port_id', 'port.id')
+      .select('port.id')
+      .where('router.host', '=', host)
+      .where('port.network_id', '=', id)
+      .executeTakeFirst();
+    const document = gateway === undefined ? null : await externalDocument(tx, id);
+    return document === null ? null : dueOf(document, [], []);
+  },
+  async router(tx: NetworkTx, host: string, id: string): Promise<Due | null> {
+    const document = await routerDocument(tx, host, id);
+    if (document === null) return null;
+    const ports = await tx
+      .selectFrom('port')
+      .select('id')
+      .where('status', '=', 'DOWN')
+      .where('admin_state_up', '=', 1)
+      .where('device_id', '=', id)
+      .where('device_owner', 'like', 'network:router_%')
+      .execute();
+    const floating = await tx
+      .selectFrom('floating_ip')
+      .select('id')
+      .where('router_id', '=', id)
+      .where('status', '=', 'DOWN')
+      .execute();
+    return dueOf(document, ports, floating);
+  },
+};
+
+const dueOf = (
+  document: object,
+  ports: readonly { readonly id: string }[],
+  floating: readonly { readonly id: string }[],
+): Due => ({
+  digest: digestOf(document),
+  document: () => document,
+  downPorts: ports.map(({ id }) => id),
+  downFloatingIps: floating.map(({ id }) => id),
+});
+
 /** What the agent of a host is asked for one kind of document. */
-interface Kind {
-  read(tx: NetworkTx, host: string, id: string): Promise<object | null>;
+interface Calls {
   put(agent: AgentClient, document: never, digest: string): Promise<void>;
   remove(agent: AgentClient, id: string): Promise<void>;
 }
 
-const kinds: Readonly<Record<DocumentOf, Kind>> = {
+const callsOf: Readonly<Record<DocumentOf, Calls>> = {
   external: {
-    read: async (tx, host, id) =>
-      (await hostNeeds(tx, host)).externals.has(id) ? externalDocument(tx, id) : null,
     put: (agent, document, digest) => agent.externalPut(document, digest),
     remove: (agent, id) => agent.externalDelete(id),
   },
   network: {
-    read: async (tx, host, id) =>
-      (await hostNeeds(tx, host)).networks.has(id) ? networkDocument(tx, host, id) : null,
     put: (agent, document, digest) => agent.networkPut(document, digest),
     remove: (agent, id) => agent.networkDelete(id),
   },
   router: {
-    read: async (tx, host, id) =>
-      (await hostNeeds(tx, host)).routers.has(id) ? routerDocument(tx, id) : null,
     put: (agent, document, digest) => agent.routerPut(document, digest),
     remove: (agent, id) => agent.routerDelete(id),
   },
 };
 
-async function documentPush(
-  world: NetworkWorld,
-  host: Host,
-  of: DocumentOf,
-  id: string,
-): Promise<void> {
-  const kind = kinds[of];
-  const document = await world.db.read((tx) => kind.read(tx, host.name, id));
-  const seen = world.mirror.host(host.name)?.document(of, id) ?? null;
-  if (document === null) {
-    if (seen !== null && seen.digest !== null) await kind.remove(host.agent, id);
-    return;
-  }
-  const digest = digestOf(document);
-  const isInForce = seen?.digest === digest && seen.error === null;
-  if (!isInForce) await kind.put(host.agent, document as never, digest);
-  await statusRaise(world, host.name, of, id);
-}
-
-/** What is in force is ACTIVE. The status is no change of the resource: no revision, no new document. */
+/**
+ * What is in force is ACTIVE. The status is no change of the resource: no revision, no new document. A port that went
+ * elsewhere meanwhile is not what was put in force.
+ */
 async function statusRaise(
   { db }: NetworkWorld,
-  host: string,
-  of: DocumentOf,
-  id: string,
+  { host, id, downPorts, downFloatingIps }: Due & { readonly host: string; readonly id: string },
 ): Promise<void> {
-  if (of === 'external') return;
-  const down = await db.read(async (tx) => {
-    const ports = tx
-      .selectFrom('port')
-      .select('id')
-      .where('status', '=', 'DOWN')
-      .where('admin_state_up', '=', 1);
-    if (of === 'router') {
-      const floating = tx
-        .selectFrom('floating_ip')
-        .select('id')
-        .where('router_id', '=', id)
-        .where('status', '=', 'DOWN');
-      return {
-        ports: await ports
-          .where('device_id', '=', id)
-          .where('device_owner', 'like', 'network:router_%')
-          .execute(),
-        floating: await floating.execute(),
-      };
-    }
-    const here = ports
-      .where('network_id', '=', id)
-      .where((e) =>
-        e.or([
-          e.and([e('binding_host', '=', host), e('server_id', 'is not', null)]),
-          e('device_owner', '=', 'network:dhcp'),
-        ]),
-      );
-    return { ports: await here.execute(), floating: [] };
-  });
-  if (down.ports.length + down.floating.length === 0) return;
+  if (downPorts.length + downFloatingIps.length === 0) return;
   await db.write(async (tx) => {
-    const idsOf = (rows: readonly { id: string }[]): string[] => rows.map((row) => row.id);
-    if (down.ports.length > 0) {
+    if (downPorts.length > 0) {
       await tx
         .updateTable('port')
         .set({ status: 'ACTIVE' })
-        .where('id', 'in', idsOf(down.ports))
+        .where('id', 'in', downPorts)
+        .where((e) => e.or([e('binding_host', '=', host), e('device_owner', 'like', 'network:%')]))
         .execute();
     }
-    if (down.floating.length > 0) {
+    if (downFloatingIps.length > 0) {
       await tx
         .updateTable('floating_ip')
         .set({ status: 'ACTIVE' })
-        .where('id', 'in', idsOf(down.floating))
+        .where('id', 'in', downFloatingIps)
         .where('router_id', '=', id)
         .execute();
     }

@@ -2,7 +2,7 @@ import type { DocumentOf } from '../cluster/agent-mirror.ts';
 import type { Host } from '../cluster/port.ts';
 import { causesOf } from '../kernel/errors.ts';
 import type { Reconciler } from '../kernel/reconciler.ts';
-import { hostNeeds, type HostNeeds } from './document.ts';
+import { hostsNeed, needsNothing, type Affected, type HostNeeds } from './host-needs.ts';
 import type { Touched } from './network-changes.ts';
 import type { NetworkTx, NetworkWorld } from './network.world.ts';
 
@@ -33,10 +33,7 @@ export function networkSync(world: NetworkWorld): Reconciler {
       current = new Set(connected.map(({ name }) => name));
       const isAll = isNew || world.clock.now() - lookedAtAllMs >= everyMs;
       try {
-        for (const host of connected) {
-          if (signal.aborted) return;
-          await hostSync(world, host, isAll ? null : touched);
-        }
+        await hostsSync(world, connected, isAll ? null : touched, signal);
       } catch (error) {
         // What was touched must be looked at again, whatever failed.
         lookedAtAllMs = 0;
@@ -47,15 +44,46 @@ export function networkSync(world: NetworkWorld): Reconciler {
   };
 }
 
-/** `touched` null: everything. One document that fails keeps no other from being put in force. */
-async function hostSync(world: NetworkWorld, host: Host, touched: Touched | null): Promise<void> {
-  const needs = await world.db.read((tx) => hostNeeds(tx, host.name));
+/** Documents of large networks are large: so many hosts have theirs in memory at once. */
+const hostsAtOnce = 64;
+
+/** `touched` null: everything. One host that fails keeps no other from having what it needs. */
+async function hostsSync(
+  world: NetworkWorld,
+  hosts: readonly Host[],
+  touched: Touched | null,
+  signal: AbortSignal,
+): Promise<void> {
   const affected = touched === null ? null : await world.db.read((tx) => affectedBy(tx, touched));
+  const needs = await world.db.read((tx) => hostsNeed(tx, affected));
+  const failures: unknown[] = [];
+  const left = hosts.values();
+  const work = async (): Promise<void> => {
+    for (const host of left) {
+      if (signal.aborted) return;
+      await hostSync(world, host, needs.get(host.name) ?? needsNothing, affected).catch(
+        (error: unknown) => failures.push(error),
+      );
+    }
+  };
+  await Promise.all(Array.from({ length: hostsAtOnce }, work));
+  const [first] = failures;
+  if (first !== undefined) throw first;
+}
+
+/** One document that fails keeps no other from being put in force. */
+async function hostSync(
+  world: NetworkWorld,
+  host: Host,
+  needs: HostNeeds,
+  affected: Affected | null,
+): Promise<void> {
   const failures: unknown[] = [];
   for (const { of, isNeeded } of turns) {
     const ids = (isNeeded ? wantedOf(needs, of) : unneededOf(world, host, needs, of)).filter(
       (id) => affected === null || affected[of].has(id),
     );
+    if (ids.length === 0) continue;
     const results = await Promise.allSettled(
       ids.map((id) => world.documents.push(world, host, of, id)),
     );
@@ -87,10 +115,7 @@ function unneededOf(world: NetworkWorld, host: Host, needs: HostNeeds, of: Docum
 }
 
 /** A group touches the networks of its ports and of ports whose groups name it; a network touches its routers. */
-async function affectedBy(
-  tx: NetworkTx,
-  touched: Touched,
-): Promise<Record<DocumentOf, ReadonlySet<string>>> {
+async function affectedBy(tx: NetworkTx, touched: Touched): Promise<Affected> {
   const networks = new Set(touched.networks);
   const routers = new Set(touched.routers);
   const groups = [...touched.groups];
