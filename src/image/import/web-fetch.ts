@@ -11,12 +11,19 @@ export interface WebFetch {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Asks for a part; a server may send the whole all the same. */
+  readonly range?: string;
   readonly lookup?: (name: string) => Promise<readonly Address[]>;
 }
 
 export interface WebBytes {
   readonly bytes: AsyncIterable<Uint8Array>;
+  /** Of what is sent. */
   readonly sizeBytes: number | null;
+  /** Of what there is. */
+  readonly totalBytes: number | null;
+  readonly isPartial: boolean;
+  discard(): void;
 }
 
 const failed = (what: string, cause?: unknown): Failure =>
@@ -30,13 +37,19 @@ export async function webFetch(text: string, options: WebFetch): Promise<WebByte
   let uri = uriParse(text, options.rules);
   const { origin } = uri;
   for (let hops = 0; hops <= redirectLimit; hops++) {
-    const headers = uri.origin === origin ? (options.headers ?? {}) : {};
+    const headers = {
+      ...(uri.origin === origin && options.headers),
+      ...(options.range !== undefined && { Range: options.range }),
+    };
     const answer = await answerGet(uri, headers, options);
     const { statusCode = 0, headers: got } = answer;
-    if (statusCode === 200) {
-      const length = got['content-length'];
-      const sizeBytes = length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : null;
-      return { sizeBytes, bytes: bodyOf(answer, options) };
+    const isPartial = statusCode === 206 && options.range !== undefined;
+    if (statusCode === 200 || isPartial) {
+      const sizeBytes = numberOf(got['content-length']);
+      const total = /\/(\d+)$/.exec(got['content-range'] ?? '')?.[1];
+      const totalBytes = isPartial ? numberOf(total) : sizeBytes;
+      const discard = (): void => void answer.destroy();
+      return { sizeBytes, totalBytes, isPartial, discard, bytes: bodyOf(answer, options) };
     }
     answer.destroy();
     if (![301, 302, 303, 307, 308].includes(statusCode) || got.location === undefined) {
@@ -47,6 +60,9 @@ export async function webFetch(text: string, options: WebFetch): Promise<WebByte
   }
   throw failed(`more than ${redirectLimit} redirects`);
 }
+
+const numberOf = (text: string | undefined): number | null =>
+  text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : null;
 
 async function answerGet(
   uri: URL,
