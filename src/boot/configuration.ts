@@ -5,6 +5,11 @@ import { configParse, type ConfigFile } from '../kernel/config.ts';
 import { logLevels, type LogLevel } from '../kernel/log.ts';
 import { UserError } from './command.ts';
 import {
+  imageConfigurationOf,
+  ImageSchema,
+  type ImageConfiguration,
+} from './image-configuration.ts';
+import {
   addressNumber,
   cidrParse,
   isLoopback,
@@ -180,6 +185,7 @@ export const ConfigurationSchema = Type.Object(
       },
       { additionalProperties: false, default: {}, description: 'The object store.' },
     ),
+    image: ImageSchema,
     database: Type.Object(
       {
         url: Type.String({
@@ -248,6 +254,7 @@ export interface Configuration {
   };
   readonly tokenLifeSec: number;
   readonly logLevel: LogLevel;
+  readonly image: ImageConfiguration;
   /** Null: SQLite in the state directory. */
   readonly databaseUrl: string | null;
 }
@@ -284,6 +291,7 @@ export function configurationRead(
     object: objectOf(file, address, objectListen),
     tokenLifeSec: raw.token.life_sec,
     logLevel: raw.log.level,
+    image: imageConfigurationOf(raw.image, (key, message) => file.refuse(key, message)),
     databaseUrl: raw.database.url === 'sqlite' ? null : raw.database.url,
   };
 }

@@ -41,6 +41,8 @@ export interface Landing {
   complete(tx: Tx<ImageTables>, blob: Blob, written: Written): Promise<boolean>;
   /** The image as it was before `claim`; not asked when the blob was no longer ours. */
   release(tx: Tx<ImageTables>, imageId: string): Promise<void>;
+  /** What its project may still store; more is refused as soon as it comes. */
+  readonly spareBytes?: number | null;
   /** A copy of bytes that are known: they were judged and hashed when they came. */
   readonly known?: Written;
   /** Aborted when whoever writes is to stop. */
@@ -70,6 +72,7 @@ export async function bytesStore(
   landing: Landing,
 ): Promise<void> {
   sizeCheck(world, incoming.sizeBytes ?? 0);
+  spareCheck(landing, incoming.sizeBytes ?? 0);
   const blobId = world.ids.uuid();
   const { image, blob } = await world.db.write(async (tx) => {
     const claimed = await landing.claim(tx);
@@ -109,6 +112,15 @@ export function sizeCheck({ sizeLimitBytes }: ImageWorld, sizeBytes: number): vo
     'too_large',
     `The incoming image is too large: the limit is ${sizeLimitBytes} bytes.`,
     { type: 'ImageSizeLimitExceeded' },
+  );
+}
+
+function spareCheck({ spareBytes = null }: Pick<Landing, 'spareBytes'>, sizeBytes: number): void {
+  if (spareBytes === null || sizeBytes <= spareBytes) return;
+  throw new Failure(
+    'too_large',
+    `Image exceeds the storage quota: ${Math.max(0, spareBytes)} bytes are left.`,
+    { type: 'StorageQuotaFull' },
   );
 }
 
@@ -189,6 +201,7 @@ async function bytesPump(
     if (lost.aborted) throw new Error('the upload is no longer wanted');
     sizeBytes += chunk.length;
     sizeCheck(world, sizeBytes);
+    spareCheck(landing, sizeBytes);
     for (let at = 0; at < chunk.length;) {
       const part = chunk.subarray(at, at + bufferBytes - filledBytes);
       filling.set(part, filledBytes);

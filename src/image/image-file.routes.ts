@@ -51,13 +51,17 @@ export const imageFileRoutes: readonly Endpoint<ImageWorld>[] = [
       method: 'GET',
       path,
       rule: 'download_image',
-      reply: { 200: Type.Unknown(), 204: null, 206: Type.Unknown() },
+      reply: { 200: Type.Unknown(), 204: null, 206: Type.Unknown(), 304: null },
     },
     async (context, { params: { imageId = '' }, headers }) => {
       const download = await imageDownload(context, imageId);
       if (download === null) return { status: 204 };
       const { image, sizeBytes } = download;
-      const part = rangeParse(headers.range, sizeBytes);
+      const etag = image.md5 === null ? null : `"${image.md5}"`;
+      if (isFresh(headers, etag))
+        return { status: 304, headers: { ...(etag !== null && { ETag: etag }) } };
+      const wantsPart = ifRangeHolds(headers, etag);
+      const part = rangeParse(wantsPart ? headers.range : undefined, sizeBytes);
       const { offset, lengthBytes } = part ?? { offset: 0, lengthBytes: sizeBytes };
       return {
         status: part === null ? 200 : 206,
@@ -65,6 +69,7 @@ export const imageFileRoutes: readonly Endpoint<ImageWorld>[] = [
           'Content-Type': 'application/octet-stream',
           'Content-Length': String(lengthBytes),
           'Accept-Ranges': 'bytes',
+          ...(etag !== null && { ETag: etag }),
           // Of the whole image, in hexadecimal: not RFC 1864's form, but what Glance's clients check.
           ...(image.md5 !== null && { 'Content-MD5': image.md5 }),
           ...(part !== null && {
@@ -77,6 +82,24 @@ export const imageFileRoutes: readonly Endpoint<ImageWorld>[] = [
     },
   ),
 ];
+
+/** RFC 9110, section 13: bytes of an image never change, so its MD5 names them strongly. */
+function isFresh(headers: IncomingHttpHeaders, etag: string | null): boolean {
+  const [match, noneMatch] = [headers['if-match'], headers['if-none-match']];
+  if (match !== undefined && !etagIsIn(match, etag)) {
+    throw new Failure('precondition_failed', 'The image is another one.');
+  }
+  return noneMatch !== undefined && etagIsIn(noneMatch, etag);
+}
+
+const etagIsIn = (list: string, etag: string | null): boolean =>
+  etag !== null &&
+  list.split(',').some((one) => one.trim() === '*' || one.trim().replace(/^W\//, '') === etag);
+
+const ifRangeHolds = (
+  { 'if-range': condition }: IncomingHttpHeaders,
+  etag: string | null,
+): boolean => condition === undefined || condition === etag;
 
 function octetsRequire(mediaType: string): void {
   if (mediaType === 'application/octet-stream') return;

@@ -11,11 +11,27 @@ import { isWritable } from './image-upload.ts';
 
 const endpoint = endpointsOf<ImageWorld>();
 
-/**
- * Minor versions whose calls all exist. 2.6 and 2.11 are about import: it is discovered through `/v2/info/import`,
- * which lists no method.
- */
-const versions = ['2.10', '2.9', '2.8', '2.7', '2.6', '2.5', '2.4', '2.3', '2.2', '2.1', '2.0'];
+/** Minor versions whose calls all exist. An image cache of the API (2.18) there is none, as in a Glance without one. */
+const versions = [
+  '2.17',
+  '2.16',
+  '2.15',
+  '2.14',
+  '2.13',
+  '2.12',
+  '2.11',
+  '2.10',
+  '2.9',
+  '2.8',
+  '2.7',
+  '2.6',
+  '2.5',
+  '2.4',
+  '2.3',
+  '2.2',
+  '2.1',
+  '2.0',
+];
 
 const versionsReply = (baseUrl: string, status: 200 | 300): Reply => ({
   status,

@@ -76,3 +76,13 @@ export async function quotaCheck(
     );
   }
 }
+
+/** What the operator's quota leaves to a project; null: any amount. */
+export async function spareBytesOf(
+  { db, settings }: ImageWorld,
+  owner: string | null,
+): Promise<number | null> {
+  const { storageQuotaBytes } = settings;
+  if (storageQuotaBytes === null || owner === null) return null;
+  return storageQuotaBytes - (await db.read((tx) => bytesUsed(tx, owner)));
+}

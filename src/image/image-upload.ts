@@ -4,7 +4,7 @@ import { imageSeeFor, projectOf } from './image-access.ts';
 import { blobComplete, blobStage, type Blob } from './image-blob.store.ts';
 import { bytesStore, type Incoming, type Landing, type Written } from './image-bytes.ts';
 import type { Image, ImageStatus } from './image.model.ts';
-import { quotaCheck, quotaLimitsOf } from './image-quota.ts';
+import { quotaCheck, quotaLimitsOf, spareBytesOf } from './image-quota.ts';
 import type { QuotaName } from './image.model.ts';
 import { signatureCheck } from './image-signature.ts';
 import { imageStatusSet } from './image.store.ts';
@@ -25,6 +25,7 @@ export async function imageUpload(
   await bytesStore(world, incoming, {
     ...activeLanding(world, storeChoose(world, storeId)),
     ...signature.landing,
+    spareBytes: await spareBytesOf(world, projectOf(context.actor)),
     async claim(tx) {
       const { image } = await imageSeeFor(context, tx, id, 'upload_image');
       formatsRequire(image);
@@ -46,6 +47,7 @@ export async function imageStage(
   const quotas = await quotasOf(context, ['image_stage_total', 'image_count_uploading']);
   await bytesStore(world, incoming, {
     store: world.staging,
+    spareBytes: await spareBytesOf(world, projectOf(context.actor)),
     async claim(tx) {
       const { image } = await imageSeeFor(context, tx, id, 'modify_image');
       await quotas(tx, image);

@@ -44,6 +44,14 @@ export const imagePolicy: PolicyDefaults = {
     check: `${admin} or role:service`,
     description: 'See the properties of the stores',
   },
+  add_image_location: {
+    check: `role:service or (${ownerMember} and project_id:%(owner)s)`,
+    description: 'Say where on the web the bytes of an image are',
+  },
+  fetch_image_location: {
+    check: 'role:service',
+    description: 'See in which stores the bytes of an image are',
+  },
   copy_image: { check: admin, description: 'Copy an image to other stores' },
   tasks_api_access: { check: admin, description: 'Use the older tasks API' },
   ...metadefPolicy,

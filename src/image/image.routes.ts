@@ -19,6 +19,7 @@ import {
 } from './image.ts';
 import { imageView } from './image.view.ts';
 import { importMethods } from './import/import.schema.ts';
+import { propertiesSeen } from './property-protection.ts';
 import type { ImageWorld } from './image.world.ts';
 
 const endpoint = endpointsOf<ImageWorld>();
@@ -46,7 +47,7 @@ export const imageRoutes: readonly Endpoint<ImageWorld>[] = [
           'OpenStack-image-import-methods': importMethods.join(','),
           'OpenStack-image-store-ids': context.world.stores.map(({ id }) => id).join(','),
         },
-        body: imageView(image),
+        body: imageView(propertiesSeen(context, image)),
       };
     },
   ),
@@ -68,7 +69,7 @@ export const imageRoutes: readonly Endpoint<ImageWorld>[] = [
       return {
         status: 200,
         body: {
-          images: images.map(imageView),
+          images: images.map((image) => imageView(propertiesSeen(context, image))),
           first,
           schema: '/v2/schemas/images',
           ...(last !== undefined &&
@@ -87,7 +88,7 @@ export const imageRoutes: readonly Endpoint<ImageWorld>[] = [
     },
     async (context, { params: { imageId = '' } }) => ({
       status: 200,
-      body: imageView(await imageShow(context, imageId)),
+      body: imageView(propertiesSeen(context, await imageShow(context, imageId))),
     }),
   ),
   endpoint(
@@ -108,7 +109,7 @@ export const imageRoutes: readonly Endpoint<ImageWorld>[] = [
         changes.length === 0
           ? await imageShow(context, imageId)
           : await imageChange(context, imageId, (before) => patchApply(before, changes));
-      return { status: 200, body: imageView(image) };
+      return { status: 200, body: imageView(propertiesSeen(context, image)) };
     },
   ),
   endpoint(

@@ -1,6 +1,7 @@
 import type { Tx } from '../kernel/db.ts';
 import { UniqueViolation } from '../kernel/db.ts';
 import { conflict, Failure, forbidden, invalid, notFound } from '../kernel/errors.ts';
+import { propertiesChanged, propertiesSeen } from './property-protection.ts';
 import { taskCancel } from '../kernel/task.ts';
 import { imageSee, imageSeeFor, projectOf, viewerOf, visibilityAuthorize } from './image-access.ts';
 import { blobDoomAll } from './image-blob.store.ts';
@@ -49,6 +50,7 @@ export async function imageCreate(context: ImageContext, wanted: ImageNew): Prom
     updatedAt: now,
   };
   limitsCheck(image);
+  propertiesChanged(context, {}, image.properties);
   const limits = await quotaLimitsOf(world, projectOf(actor));
   await imageInsertNew(context, image, limits);
   return image;
@@ -131,7 +133,9 @@ export async function imageChange(
   const now = context.clock.now();
   return context.world.db.write(async (tx) => {
     const { image, target } = await imageSeeFor(context, tx, id, 'modify_image');
-    const edit = change(image);
+    const changed = change(propertiesSeen(context, image));
+    const properties = propertiesChanged(context, image.properties, changed.properties);
+    const edit = { ...changed, properties };
     if (edit.visibility !== image.visibility) visibilityAuthorize(context, edit.visibility, target);
     if (edit.owner !== image.owner && !context.allows('context_is_admin')) {
       throw forbidden("Owner can't be updated by non admin.");

@@ -7,6 +7,7 @@ import type { Policy } from '../kernel/policy.ts';
 import type { QuotaLimits } from './image.model.ts';
 import type { ImageTables } from './image.tables.ts';
 import type { DownloadRules } from './import/address-guard.ts';
+import type { Protection } from './property-protection.model.ts';
 import type { ImageStore } from './stores/image-store.ts';
 import type { StagingStore } from './stores/file-store.ts';
 
@@ -36,6 +37,8 @@ export interface ImageSettings {
   /** Bytes that one project may keep, each copy counted; null: any number. */
   readonly storageQuotaBytes: number | null;
   readonly download: DownloadRules;
+  /** Null: custom properties are not protected. */
+  readonly protections: readonly Protection[] | null;
   /** Custom properties that an image brings along from another region begin with one of these. */
   readonly propertiesBrought: readonly string[];
 }
@@ -45,6 +48,7 @@ export const sizeLimitDefaultBytes = 1_099_511_627_776;
 
 export const imageSettingsDefault: ImageSettings = {
   storageQuotaBytes: null,
+  protections: null,
   download: { ports: [80, 443], allow: [], limitMs: 6 * 3_600_000, stallMs: 60_000 },
   propertiesBrought: ['hw_', 'trait:', 'os_distro', 'os_secure_boot', 'os_type'],
 };

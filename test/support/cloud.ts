@@ -30,13 +30,13 @@ async function freePort(): Promise<number> {
 
 /**
  * The cloud that WELKIN_TEST_STATE_DIR names, left running afterwards; else one of its own with a range that no
- * other uses, gone afterwards.
+ * other uses, gone afterwards; always so when it needs more in its `welkin.toml`.
  */
-export async function cloudUse(): Promise<Cloud> {
+export async function cloudUse(moreToml?: (stateDir: string) => string): Promise<Cloud> {
   const shared = process.env['WELKIN_TEST_STATE_DIR'];
-  if (shared !== undefined)
+  if (shared !== undefined && moreToml === undefined)
     return cloudAt(shared, { within: nowhereElse, dispose: async () => {} });
-  return cloudStart(mkdtempSync(join(tmpdir(), 'welkin-test-')));
+  return cloudStart(mkdtempSync(join(tmpdir(), 'welkin-test-')), nowhereElse, moreToml);
 }
 
 /** The words before every command, which say where it runs. */
@@ -44,12 +44,16 @@ export type Within = () => readonly string[];
 const nowhereElse: Within = () => [];
 
 /** A cloud in a state directory of its own, gone afterwards. */
-export async function cloudStart(stateDir: string, within: Within = nowhereElse): Promise<Cloud> {
+export async function cloudStart(
+  stateDir: string,
+  within: Within = nowhereElse,
+  moreToml: (stateDir: string) => string = () => '',
+): Promise<Cloud> {
   const range = 16 + (process.pid % 200);
   const toml = join(stateDir, 'welkin.toml');
   writeFileSync(
     toml,
-    `listen = "127.0.0.1:${await freePort()}"\n[external]\ncidr = "172.25.${range}.0/24"\n`,
+    `listen = "127.0.0.1:${await freePort()}"\n[external]\ncidr = "172.25.${range}.0/24"\n${moreToml(stateDir)}`,
   );
   const dispose = async (): Promise<void> => {
     const [down, ...words] = [...within(), launcher, 'down', '--purge', '--yes'];

@@ -13,6 +13,9 @@ export interface TempestSuite {
   readonly gaps?: Readonly<Record<string, string>>;
   /** Logs into guests. */
   readonly ssh?: boolean;
+  /** What the cloud needs in its `welkin.toml`: it is the suite's own then. */
+  readonly toml?: (stateDir: string) => string;
+  readonly httpImage?: string;
 }
 
 /**
@@ -24,8 +27,8 @@ export const credentialConflict =
 
 /** Runs a part of Tempest on the suite's cloud, prints what failed, and the count as the last line. */
 export async function tempestSuiteRun(suite: TempestSuite): Promise<void> {
-  const { select, knownConflicts = [], gaps = {}, ssh = false } = suite;
-  await using cloud = await cloudUse();
+  const { select, knownConflicts = [], gaps = {}, ssh = false, toml, httpImage } = suite;
+  await using cloud = await cloudUse(toml);
   await tinyEnsure(cloud);
   const directory = mkdtempSync(join(tmpdir(), 'tempest-'));
   const leftOut = [...knownConflicts, ...Object.keys(gaps)];
@@ -34,6 +37,7 @@ export async function tempestSuiteRun(suite: TempestSuite): Promise<void> {
     select: (id) => select(id) && !leftOut.some((name) => id.startsWith(name)),
     concurrency: 2,
     ssh,
+    ...(httpImage !== undefined && { httpImage }),
   });
   const summary = JSON.stringify({ passed, failed, skipped }, null, 1);
   writeFileSync(join(directory, 'summary.json'), summary);

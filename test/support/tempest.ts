@@ -23,6 +23,8 @@ export interface TempestOptions {
   readonly concurrency: number;
   /** Logs into guests. */
   readonly ssh: boolean;
+  /** Where the cloud may download an image from; without it imports are left out. */
+  readonly httpImage?: string;
 }
 
 const environment = (directory: string): NodeJS.ProcessEnv => ({
@@ -106,7 +108,10 @@ async function configurationText(cloud: Cloud, options: TempestOptions): Promise
     .join('\n');
 }
 
-async function settingsOf(cloud: Cloud, { directory, ssh }: TempestOptions): Promise<Settings> {
+async function settingsOf(
+  cloud: Cloud,
+  { directory, ssh, httpImage }: TempestOptions,
+): Promise<Settings> {
   const json = (...words: string[]) => cloud.openstack('welkin', ...words, '-f', 'json');
   const openrc = readFileSync(join(cloud.stateDir, 'openrc'), 'utf8');
   const password = /OS_PASSWORD="([^"]+)"/.exec(openrc)?.[1] ?? '';
@@ -146,8 +151,8 @@ async function settingsOf(cloud: Cloud, { directory, ssh }: TempestOptions): Pro
       nova: true,
       neutron: true,
     },
-    image: { region: 'RegionOne' },
-    'image-feature-enabled': { api_v1: false, api_v2: true, import_image: false },
+    image: { region: 'RegionOne', ...(httpImage !== undefined && { http_image: httpImage }) },
+    'image-feature-enabled': { api_v1: false, api_v2: true, import_image: httpImage !== undefined },
     compute: {
       image_ref: tiny.id,
       image_ref_alt: tiny.id,

@@ -24,7 +24,7 @@ export async function imageConvert(act: ImportAct): Promise<void> {
   const { world, input } = act;
   const { converter } = world;
   const image = await world.db.read((tx) => imageOfImport(tx, input));
-  if (input.method === 'copy-image') return;
+  if (input.method === 'copy-image' || input.method === 'location') return;
   const source = await sourceJudge(world, image, await stagedFind(act));
   const { diskFormat, containerFormat } = image;
   const isDisk = containerFormat === 'bare' && disks.has(diskFormat ?? '');

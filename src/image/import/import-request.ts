@@ -26,7 +26,12 @@ export interface ImportOrder {
   /** `glance-download`. */
   readonly remote: Remote | null;
   /** `location`: what its bytes must be, where the caller has said so. */
-  readonly expectedSha512: string | null;
+  readonly expected: ExpectedHash | null;
+}
+/** In hexadecimal, lower case. */
+export interface ExpectedHash {
+  readonly algorithm: string;
+  readonly hex: string;
 }
 export interface Remote {
   readonly imageId: string;
@@ -78,7 +83,7 @@ export async function importRequest(
         mustAllSucceed: body.all_stores_must_succeed !== false,
         uri,
         remote,
-        expectedSha512: null,
+        expected: null,
       },
       {
         ...taskNew(context, request.requestId, now),

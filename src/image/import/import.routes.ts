@@ -16,10 +16,13 @@ import { importRequest } from './import-request.ts';
 import {
   ImageTasksReply,
   ImportBody,
+  LocationBody,
+  LocationsReply,
   TaskCreateBody,
   TaskListReply,
   TaskReply,
 } from './import.schema.ts';
+import { locationAdd, locationList } from './location.ts';
 import { legacyImport } from './legacy-import.ts';
 
 const endpoint = endpointsOf<ImageWorld>();
@@ -63,6 +66,36 @@ export const importRoutes: readonly Endpoint<ImageWorld>[] = [
       });
       return { status: 200, body: { tasks: tasks.map(taskView) } };
     },
+  ),
+  endpoint(
+    {
+      id: 'images.locations.add',
+      method: 'POST',
+      path: '/v2/images/:imageId/locations',
+      rule: 'add_image_location',
+      body: LocationBody,
+      reply: { 202: null },
+      auditType: 'image/image',
+    },
+    async (context, { params: { imageId = '' }, body }) => {
+      // oxlint-disable-next-line typescript/no-unnecessary-condition -- an empty body is not held against the schema
+      if (body === undefined) throw invalid('Body expected in request.');
+      await locationAdd(context, imageId, body, context.requestId);
+      return { status: 202 };
+    },
+  ),
+  endpoint(
+    {
+      id: 'images.locations.list',
+      method: 'GET',
+      path: '/v2/images/:imageId/locations',
+      rule: 'fetch_image_location',
+      reply: { 200: LocationsReply },
+    },
+    async (context, { params: { imageId = '' } }) => ({
+      status: 200,
+      body: await locationList(context, imageId),
+    }),
   ),
   endpoint(
     {

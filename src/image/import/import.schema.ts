@@ -58,3 +58,24 @@ export const TaskListReply = Type.Object({
   schema: Type.String(),
 });
 export const TaskCreateBody = Type.Object({ type: Type.String(), input: Type.Unknown() });
+
+export const LocationBody = Type.Object(
+  {
+    url: Type.String(),
+    validation_data: Type.Optional(
+      Type.Object(
+        {
+          os_hash_algo: Type.Optional(
+            Type.Union(['sha1', 'sha256', 'sha512', 'md5'].map((one) => Type.Literal(one))),
+          ),
+          os_hash_value: Type.Optional(Type.String({ maxLength: 128 })),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+  },
+  { additionalProperties: false },
+);
+export const LocationsReply = Type.Array(
+  Type.Object({ url: Type.String(), metadata: Type.Object({ store: Type.String() }) }),
+);

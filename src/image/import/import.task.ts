@@ -4,6 +4,7 @@ import { blobStaged, blobStagedDoom, blobStagedPublish } from '../image-blob.sto
 import { blobsReclaim, storeOf } from '../image-blob.ts';
 import { bytesStore, type Written } from '../image-bytes.ts';
 import { bytesFind } from '../image-download.ts';
+import { spareBytesOf } from '../image-quota.ts';
 import { isSigned, signatureCheck } from '../image-signature.ts';
 import { limitsCheck } from '../image.ts';
 import { imageStatusSet, imageUpdate, importingSet } from '../image.store.ts';
@@ -11,6 +12,7 @@ import type { ImageWorld } from '../image.world.ts';
 import { imageTaskEnd, imageTaskProgress } from './image-task.store.ts';
 import { imageConvert } from './import-convert.ts';
 import type { ImportOrder } from './import-request.ts';
+import { locationTake } from './location.ts';
 import { sourceOpen, type Brought, type ImportAct } from './import-source.ts';
 import { imageOfImport, importLanding, stagedFind, writtenOf } from './import-staged.ts';
 
@@ -40,16 +42,25 @@ async function settled(act: ImportAct, run: (act: ImportAct) => Promise<void>): 
   }
 }
 
+const isFetched = ({ method }: ImportOrder): boolean =>
+  method === 'web-download' || method === 'glance-download';
+/** The bytes are brought to the staging store; they are in a store already, or stay where they are. */
+const isStaged = ({ method }: ImportOrder): boolean =>
+  method !== 'copy-image' && method !== 'location';
+
 async function fetchRun(act: ImportAct): Promise<void> {
   const { world, input, clock, signal } = act;
   await world.db.write((tx) => imageTaskProgress(tx, input.taskId, '', clock.now()));
-  if (input.method === 'glance-direct' || input.method === 'copy-image') return;
+  if (!isFetched(input)) return;
+  const { owner } = await world.db.read((tx) => imageOfImport(tx, input));
+  const spareBytes = await spareBytesOf(world, owner);
   const { incoming, brought } = await sourceOpen(act);
   if (brought !== null) await attributesTake(act, brought);
   await bytesStore(world, incoming, {
     ...importLanding(act),
     store: world.staging,
     signal,
+    spareBytes,
     // An earlier attempt that died is discarded.
     async claim(tx) {
       const image = await imageOfImport(tx, input);
@@ -79,11 +90,8 @@ async function attributesTake(
 /** A signature is over the bytes as they came, so before anything is made of them. */
 async function verifyRun(act: ImportAct): Promise<void> {
   const { world, input } = act;
-  if (input.method === 'copy-image') return;
+  if (!isStaged(input)) return;
   const blob = await stagedFind(act);
-  if (input.expectedSha512 !== null && input.expectedSha512 !== blob.sha512) {
-    throw new Failure('invalid', 'The bytes are not those of the hash that was given.');
-  }
   const image = await world.db.read((tx) => imageOfImport(tx, input));
   if (!isSigned(image)) return;
   const check = signatureCheck(world);
@@ -125,8 +133,10 @@ async function copySource(act: ImportAct): Promise<Copied> {
 
 async function storeRun(act: ImportAct): Promise<void> {
   const { world, input, log } = act;
+  if (input.method === 'location') return importEnd(act, await locationTake(act), []);
   const source = await copySource(act);
   const staged = await world.db.read((tx) => blobStaged(tx, input.imageId));
+  await spareRequire(act, source.written.sizeBytes);
   const filled = new Set(staged.map(({ store }) => store));
   const failed: string[] = [];
   for (const storeId of input.stores) {
@@ -146,6 +156,14 @@ async function storeRun(act: ImportAct): Promise<void> {
     throw new Failure('invalid', 'None of the stores has taken the image.');
   }
   await importEnd(act, source.written, failed);
+}
+
+/** Each copy counts. */
+async function spareRequire({ world, input }: ImportAct, sizeBytes: number): Promise<void> {
+  const { owner } = await world.db.read((tx) => imageOfImport(tx, input));
+  const spareBytes = await spareBytesOf(world, owner);
+  if (spareBytes === null || sizeBytes * input.stores.length <= spareBytes) return;
+  throw new Failure('too_large', 'Image exceeds the storage quota.');
 }
 
 async function storeFill(act: ImportAct, storeId: string, source: Copied): Promise<void> {

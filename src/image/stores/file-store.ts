@@ -48,6 +48,7 @@ export function fileStore({ id, directory, reserveBytes }: FileStoreOptions): St
     type: 'file',
     description: 'Files on the disk of the controller',
     properties: { data_dir: directory },
+    urlOf: (key) => `file://${join(directory, key)}`,
     write: (key) => fileWriter(directory, key, reserveBytes),
     async sizeOf(key) {
       try {

@@ -11,7 +11,10 @@ export interface HttpStoreOptions {
   readonly clock: Clock;
 }
 
-/** Images that lie at an address of the web and stay there: a key is the address. Nothing is written or removed. */
+/**
+ * Images that lie at an address of the web and stay there. A key is the address and, so that two images can have one
+ * address, a fragment, which no server sees. Nothing is written or removed.
+ */
 export function httpStore({ id, rules, clock }: HttpStoreOptions): ImageStore {
   const never = new AbortController().signal;
   const fetched = async (url: string, offset: number, lengthBytes: number) => {
@@ -27,11 +30,12 @@ export function httpStore({ id, rules, clock }: HttpStoreOptions): ImageStore {
     type: 'http',
     description: 'Addresses of the web',
     properties: {},
+    urlOf: (key) => key.replace(/#.*$/, ''),
     write: () => Promise.reject(new Failure('invalid', `The store ${id} takes no bytes.`)),
     async sizeOf(url) {
-      const { totalBytes, discard } = await fetched(url, 0, 1);
-      discard();
-      return totalBytes;
+      const first = await fetched(url, 0, 1);
+      first.discard();
+      return first.totalBytes;
     },
     read: (url, offset, lengthBytes) =>
       readResumed({ offset, lengthBytes }, async (from, length) => {

@@ -6,6 +6,8 @@ export interface ImageStore {
   readonly description: string;
   /** For the operator, in `/v2/info/stores/detail`; no secret. */
   readonly properties: Readonly<Record<string, string | number | boolean>>;
+  /** Where services of the cloud find the bytes; no secret. */
+  urlOf(key: string): string;
   write(key: string): Promise<StoreWriter>;
   /** Null: there are no complete bytes under this key. Throws `unavailable` when the store does not answer. */
   sizeOf(key: string): Promise<number | null>;

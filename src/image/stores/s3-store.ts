@@ -53,6 +53,7 @@ export function s3Store(options: S3StoreOptions): ImageStore {
       s3_store_bucket: bucket,
       s3_store_large_object_chunk_size: partBytes >> 20,
     },
+    urlOf: (key) => `s3://${new URL(endpoint).host}/${bucket}/${keyOf(key)}`,
     write: async (key) => s3Writer(call, keyOf(key), partBytes),
     async sizeOf(key) {
       const answer = await call({ method: 'HEAD', key: keyOf(key) }, [200, 404]);

@@ -43,6 +43,7 @@ export function swiftStore(options: SwiftStoreOptions): ImageStore {
       large_object_size: segmentBytes >> 20,
       large_object_chunk_size: segmentBytes >> 20,
     },
+    urlOf: (key) => `swift+config://${id}/${container}/${key}`,
     write: async (key) => swiftWriter(call, { container, key, segmentBytes }),
     async sizeOf(key) {
       const answer = await call({ method: 'HEAD', path: key }, [200, 404]);
