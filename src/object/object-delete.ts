@@ -30,7 +30,7 @@ export interface ObjectDelete {
   readonly bypassesGovernance?: boolean;
   /** When a current version goes for good, the one before becomes current (S3). False: the name has none (Swift). */
   readonly promotes?: boolean;
-  /** False: where versioning is suspended the deletion leaves no marker (Swift). */
+  /** False: the deletion leaves no marker; what was current stays a version where versions are kept (Swift). */
   readonly marks?: boolean;
   readonly events?: (deleted: Deleted) => readonly NewEvent[];
 }
@@ -78,7 +78,7 @@ async function currentDelete(
   await currentRetire(tx, container, { name, current }, { tally, nowMs });
   if (current !== null) await currentRemove(tx, id, name);
   let marker: ObjectRow | null = null;
-  if (versioning === 'enabled' || (versioning === 'suspended' && marks)) {
+  if (versioning !== 'off' && marks) {
     marker = markerRowOf(id, name, { seq, isVersioned: versioning === 'enabled' });
     await versionInsert(tx, marker);
     tally.version(marker, 1);

@@ -123,7 +123,9 @@ async function rowIn(
     versionId === null
       ? await currentGet(tx, id, name)
       : ((await versionGet(tx, 'object', key)) ?? (await versionGet(tx, 'version', key)));
-  return row === null || isExpired(row, clock.now()) ? null : row;
+  // A numbered version is kept whatever becomes of the name: it is found when asked for.
+  const isKept = versionId !== null && row?.versioned === 1;
+  return row === null || (!isKept && isExpired(row, clock.now())) ? null : row;
 }
 
 function openOf(

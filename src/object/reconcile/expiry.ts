@@ -38,10 +38,10 @@ async function expire(
     const container = await shardOf(world, container_id).read((tx) =>
       containerById(tx, container_id),
     );
-    const versionId = versionIdOf(seq, versioned === 1);
     await objectDelete(world, container, {
       name,
-      versionId,
+      // A numbered version stays one; the name has no current object any more.
+      ...(versioned === 1 ? { marks: false } : { versionId: versionIdOf(seq, false) }),
       guard: (current) => {
         // Another one of the same name took its place, or it got more time.
         const isDue =
