@@ -1,6 +1,8 @@
 /** The image service in a process of its own, which kills itself at the step that its caller names. */
 import { sqliteOpen } from '../../src/engines/sqlite/engine.ts';
-import { imageUpload } from '../../src/image/image-upload.ts';
+import { imageConverter } from '../../src/boot/image-converter.ts';
+import { imageStage, imageUpload } from '../../src/image/image-upload.ts';
+import { importRequest } from '../../src/image/import/import-request.ts';
 import { imageSweep } from '../../src/image/image-sweep.ts';
 import { imageDelete } from '../../src/image/image.ts';
 import type { ImageTables } from '../../src/image/image.tables.ts';
@@ -8,15 +10,19 @@ import type { ImageContext } from '../../src/image/image.world.ts';
 import type { ImageStore } from '../../src/image/stores/image-store.ts';
 import type { Db } from '../../src/kernel/db.ts';
 import { imagePort } from '../../src/image/port.ts';
-import { actor, imageId, payload, snapshotNew, worldOf } from './image-world.ts';
+import { actor, imageId, importsFinish, payload, snapshotNew, worldOf } from './image-world.ts';
+import { powerCut, powerRecord } from './power-cut.ts';
 
-const [directory = '', scenario = '', dieAtText = '0'] = process.argv.slice(2);
+const [directory = '', scenario = '', dieAtText = '0', how = 'kill'] = process.argv.slice(2);
+if (how === 'power') powerRecord();
 const dieAt = Number(dieAtText);
 
 let count = 0;
 const step = (): void => {
   count++;
-  if (count === dieAt) process.kill(process.pid, 'SIGKILL');
+  if (count !== dieAt) return;
+  if (how === 'power') powerCut();
+  process.kill(process.pid, 'SIGKILL');
 };
 /** A step before the effect, a step after it. */
 async function between<T>(work: () => Promise<T>): Promise<T> {
@@ -50,6 +56,14 @@ const world = {
   ...healthy,
   db: mortalDb(healthy.db),
   stores: healthy.stores.map(mortalStore),
+  staging: {
+    ...healthy.staging,
+    ...mortalStore(healthy.staging),
+    seal: (key: string) => between(() => healthy.staging.seal(key)),
+  },
+  ...(scenario === 'convert' && {
+    converter: imageConverter('qcow2', { stateDir: directory, log: healthy.log }),
+  }),
 };
 const context: ImageContext = {
   world,
@@ -89,6 +103,29 @@ switch (scenario) {
       sizeBytes: 1,
     }).catch(() => {});
     break;
+  case 'stage':
+    await imageStage(context, imageId, { bytes: chunks(), isOwned: false, sizeBytes: null });
+    break;
+  case 'import':
+  case 'convert':
+  case 'copy': {
+    const name = scenario === 'copy' ? 'copy-image' : 'glance-direct';
+    const admin = { ...context, allows: () => true };
+    if (scenario !== 'copy') {
+      await imageStage(admin, imageId, { bytes: chunks(), isOwned: false, sizeBytes: null });
+    }
+    const body = { method: { name }, all_stores: true };
+    const request = {
+      body,
+      storeHeader: null,
+      token: '',
+      requestId: 'r',
+      type: 'api_image_import',
+    } as const;
+    await importRequest(admin, imageId, request);
+    await importsFinish(world);
+    break;
+  }
   case 'sweep':
     await imageSweep({ ...world, clock: worldOf(engine, directory, 3_600_000).clock }).run(
       new AbortController().signal,

@@ -3,10 +3,13 @@ import type { ImageTables } from '../../src/image/image.tables.ts';
 import type { ImageWorld } from '../../src/image/image.world.ts';
 import type { SnapshotNew } from '../../src/image/port.ts';
 import { fileStore } from '../../src/image/stores/file-store.ts';
+import { importTask } from '../../src/image/import/import.task.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import type { Engine } from '../../src/kernel/db.ts';
 import { randomIds } from '../../src/kernel/ids.ts';
 import { silentLog } from '../../src/kernel/log.ts';
+import { leaseTake } from '../../src/kernel/lease.ts';
+import { TaskRunner } from '../../src/kernel/task-runner.ts';
 import { Policy } from '../../src/kernel/policy.ts';
 import { portsNone } from '../image/world.ts';
 import { memberOf } from '../support/api.ts';
@@ -33,7 +36,10 @@ export const worldOf = (engine: Engine, directory: string, forwardMs: number): I
   ...portsNone,
   db: engine.db<ImageTables>(),
   staging: fileStore({ id: 'staging', directory: `${directory}/staging`, reserveBytes: 0 }),
-  stores: [fileStore({ id: 'file', directory: `${directory}/images`, reserveBytes: 0 })],
+  stores: [
+    fileStore({ id: 'file', directory: `${directory}/images`, reserveBytes: 0 }),
+    fileStore({ id: 'second', directory: `${directory}/second`, reserveBytes: 0 }),
+  ],
   policy: new Policy(imagePolicy),
   clock: {
     now: () => systemClock.now() + forwardMs,
@@ -43,3 +49,31 @@ export const worldOf = (engine: Engine, directory: string, forwardMs: number): I
   log: silentLog,
   sizeLimitBytes: 64 << 20,
 });
+
+/** Runs the imports that are under way to their ends, as the process that takes over does. */
+export async function importsFinish(world: ImageWorld): Promise<void> {
+  const { db, clock, ids, log } = world;
+  const stop = new AbortController();
+  const epoch = await db.write((tx) => leaseTake(tx, 'images', `p${process.pid}`, clock.now()));
+  const runner = new TaskRunner({
+    db,
+    world,
+    kinds: [importTask],
+    leaseName: 'images',
+    clock,
+    ids,
+    log,
+  });
+  const running = runner.run({ epoch: epoch ?? 0, lost: stop.signal });
+  const left = () =>
+    db.read((tx) =>
+      tx
+        .selectFrom('task')
+        .select('id')
+        .where('state', 'in', ['queued', 'running', 'undoing'])
+        .execute(),
+    );
+  while ((await left()).length > 0) await systemClock.sleep(10);
+  stop.abort();
+  await running;
+}
