@@ -64,7 +64,10 @@ export async function imageOpen(
           ? null
           : protectionsParse(readFileSync(image.propertyProtections, 'utf8')),
     },
-    limits: { limitsOf: async () => ({}) },
+    limits: {
+      limitsOf: (projectId) =>
+        identityPort(identity).projectLimits('image', options.configuration.region, projectId),
+    },
     tasks,
     regions: regionsOf(options, identity),
     certificates: { get: (id) => certificateRead(image.certificatesDir, id) },

@@ -2,8 +2,8 @@ import type { Actor } from '../kernel/policy.ts';
 import { isRuleMet } from './application-credential.model.ts';
 import { assignmentRoleIds } from './assignment.store.ts';
 import type { IdentityWorld } from './identity.world.ts';
-import { urlFill } from './catalog.ts';
 import { ancestorIds } from './project.model.ts';
+import { endpointFind, projectLimits } from './service-facts.ts';
 import { projectGet, projectGetByName, projectListByIds } from './project.store.ts';
 import { accessKeyActor, accessKeyGet } from './access-key.ts';
 import { actorIn } from './service-role.ts';
@@ -63,6 +63,12 @@ export interface IdentityPort {
   accessKeyGet(access: string, serviceType: string): Promise<AccessKeyFacts | null>;
   /** URL of a service in a region, by its interface (`public`); null: the catalog has none. */
   endpointFind(serviceType: string, region: string, face: string): Promise<string | null>;
+  /** The unified limits of a service in force for a project, by resource; what is not registered is not there. */
+  projectLimits(
+    serviceType: string,
+    region: string,
+    projectId: string,
+  ): Promise<Readonly<Record<string, number>>>;
   /** Called after a project was deleted, in the process that deleted it. */
   onProjectDeleted(listener: (projectId: string) => void): void;
   /** Called whenever tokens may have lost their worth: ask `tokenActor` again for what is long-lived. */
@@ -123,14 +129,9 @@ export function identityPort(world: IdentityWorld): IdentityPort {
       const key = await accessKeyGet(world, access);
       return key === null ? null : { secret: key.secret, actor: accessKeyActor(key, serviceType) };
     },
-    async endpointFind(serviceType, region, face) {
-      const { services, endpoints } = await snapshotGet(world);
-      const of = services.filter(({ type }) => type === serviceType).map(({ id }) => id);
-      const found = endpoints.find(
-        (one) => of.includes(one.service_id) && one.region_id === region && one.interface === face,
-      );
-      return found === undefined ? null : urlFill(found.url, { projectId: null, userId: null });
-    },
+    endpointFind: (serviceType, region, face) => endpointFind(world, { serviceType, region, face }),
+    projectLimits: (serviceType, region, projectId) =>
+      projectLimits(world, { serviceType, region, projectId }),
     onProjectDeleted: (listener) => void memory.projectListeners.push(listener),
     onRevocation: (listener) => void memory.listeners.push(listener),
   };

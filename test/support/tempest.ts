@@ -152,7 +152,12 @@ async function settingsOf(
       neutron: true,
     },
     image: { region: 'RegionOne', ...(httpImage !== undefined && { http_image: httpImage }) },
-    'image-feature-enabled': { api_v1: false, api_v2: true, import_image: httpImage !== undefined },
+    'image-feature-enabled': {
+      api_v1: false,
+      api_v2: true,
+      import_image: httpImage !== undefined,
+      os_glance_reserved: true,
+    },
     compute: {
       image_ref: tiny.id,
       image_ref_alt: tiny.id,

@@ -16,7 +16,7 @@ await tempestSuiteRun({
     [
       '[image]',
       'download_allow = ["127.0.0.1/32"]',
-      `download_ports = [${port}]`,
+      `download_ports = [80, ${port}]`,
       '[[image.store]]',
       'id = "second"',
       'type = "file"',
