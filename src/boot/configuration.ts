@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { Type, type Static } from 'typebox';
+import { DirectoryOptionsSchema } from '../engines/ldap/options.ts';
+import type { DirectoryOptions } from '../identity/directory.model.ts';
 import { configParse, type ConfigFile } from '../kernel/config.ts';
 import { logLevels, type LogLevel } from '../kernel/log.ts';
 import { UserError } from './command.ts';
@@ -140,6 +142,10 @@ export const ConfigurationSchema = Type.Object(
       },
       { additionalProperties: false, default: {}, description: 'How passwords are hashed.' },
     ),
+    directory: Type.Record(Type.String(), DirectoryOptionsSchema, {
+      default: {},
+      description: 'Directories by the name of their domain.',
+    }),
     token: Type.Object(
       {
         life_sec: Type.Integer({
@@ -252,6 +258,8 @@ export interface Configuration {
     readonly s3Domains: readonly string[];
     readonly swiftDomains: readonly string[];
   };
+  /** By the name of the domain. */
+  readonly directories: Readonly<Record<string, DirectoryOptions>>;
   readonly tokenLifeSec: number;
   readonly logLevel: LogLevel;
   readonly image: ImageConfiguration;
@@ -289,6 +297,7 @@ export function configurationRead(
     dnsServers: raw.dns.servers,
     password: passwordOf(file),
     object: objectOf(file, address, objectListen),
+    directories: raw.directory,
     tokenLifeSec: raw.token.life_sec,
     logLevel: raw.log.level,
     image: imageConfigurationOf(raw.image, (key, message) => file.refuse(key, message)),

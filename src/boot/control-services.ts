@@ -9,6 +9,9 @@ import {
   type TaskSignals,
 } from '../compute/compute.world.ts';
 import { flavorSeed } from '../compute/flavor-seed.ts';
+import { ldapDirectory } from '../engines/ldap/directory.ts';
+import { DirectoryRegistry } from '../identity/directory-registry.ts';
+import { directoryDomainsEnsure } from '../identity/directory-seed.ts';
 import { directoryRefresh } from '../identity/generation.ts';
 import { identityMigrations } from '../identity/identity.migrations.ts';
 import { identityPort } from '../identity/port.ts';
@@ -84,6 +87,10 @@ async function identityOpen(
     ids,
     tokenKeys: keysRead(layout.tokenKeyDir),
     credentialKeys: keysRead(layout.credentialKeyDir),
+    directories: new DirectoryRegistry(
+      (options) => ldapDirectory(options, { now: () => clock.now() }),
+      new Map(Object.entries(configuration.directories)),
+    ),
     settings: {
       tokenLifeMs: tokenLifeSec * 1000,
       authUri: `${publicUrl}/identity`,
@@ -108,6 +115,7 @@ async function identityOpen(
       { type: 'placement', name: 'placement', url: `${publicUrl}/placement` },
     ],
   });
+  await directoryDomainsEnsure(world);
   return world;
 }
 

@@ -14,6 +14,7 @@ import type { WokenReconciler } from '../compute/woken-reconciler.ts';
 import { placementApi } from '../compute/placement.api.ts';
 import { placementPolicy } from '../compute/placement.policy.ts';
 import { identityAuthenticate } from '../identity/authenticate.ts';
+import { directoryUsersFollow } from '../identity/directory-read.ts';
 import { directoryLate } from '../identity/generation.ts';
 import { identityApi } from '../identity/identity.api.ts';
 import { identityPolicies } from '../identity/identity.policy.ts';
@@ -51,6 +52,7 @@ const ids = randomIds;
 const drainMs = 10_000;
 /** How long something long-lived may outlive what it was opened with, where another process ended that. */
 const refreshMs = 500;
+const directoryFollowMs = 60_000;
 
 export interface ControlOptions extends RoleOptions {
   readonly enginesOpen: EnginesOpen;
@@ -169,7 +171,7 @@ const holder = `${hostname()}:${process.pid}:${ids.hex()}`;
 async function reconcilersRun(
   { log, signal }: RoleOptions,
   { region }: Databases,
-  { image, network, compute }: Services,
+  { identity, image, network, compute }: Services,
 ): Promise<void> {
   const db = region.db<KernelTables>();
   const parts = { clock, ids, log };
@@ -188,6 +190,7 @@ async function reconcilersRun(
     if (kind === 'host') networkWaker.wake();
   });
   await Promise.all([
+    run(directoryFollow(identity)),
     run(imageSweep(image)),
     run(networkSync(network), networkWaker),
     run(hostSync(compute, parts)),
@@ -195,6 +198,13 @@ async function reconcilersRun(
     woken(claimSync(compute, parts)),
   ]);
 }
+
+/** Users of directories who are logged in: what their directory says of them now. */
+const directoryFollow = (identity: IdentityWorld): Reconciler => ({
+  name: 'identity-directories',
+  run: () => directoryUsersFollow(identity),
+  everyMs: directoryFollowMs,
+});
 
 async function tasksRun<World>(
   { log, signal }: RoleOptions,

@@ -4,6 +4,7 @@ import {
   applicationCredentialGet,
   applicationCredentialList,
 } from './application-credential.store.ts';
+import { directoryLogIn } from './directory-read.ts';
 import { isDelegated, refused } from './delegation.ts';
 import { expecting } from './failure.ts';
 import type { IdentityWorld } from './identity.world.ts';
@@ -46,17 +47,28 @@ export async function passwordIdentify(
   if (wanted === undefined) throw expecting('user', 'password');
   const { password } = wanted;
   if (password === undefined) throw expecting('password', 'user');
+  const proof = await directoryLogIn(world, wanted, {
+    domainId: await domainIdOf(world, wanted.domain),
+    password,
+  });
+  if (proof !== null && 'why' in proof) throw unauthenticated(proof.why, proof.userId);
+  if (proof !== null) return await passwordProved(world, proof.user);
   const user = await userFind(world, wanted);
   const isRight = await passwordVerify(world, user?.passwordHash ?? null, password);
   if (user === null) throw unauthenticated('no such user');
   if (!isRight) throw unauthenticated('the password is wrong', user.id);
-  await activeCheck(world, user);
   if (user.passwordExpiresAtMs !== null && user.passwordExpiresAtMs <= world.clock.now()) {
+    await activeCheck(world, user);
     throw unauthenticated(
       `The password is expired and needs to be changed for user: ${user.id}.`,
       user.id,
     );
   }
+  return await passwordProved(world, user);
+}
+
+async function passwordProved(world: IdentityWorld, user: UserAccount): Promise<Identified> {
+  await activeCheck(world, user);
   return {
     user,
     methods: ['password'],
@@ -95,11 +107,18 @@ export async function userFind(
   if (domain.id === undefined && domain.name === undefined) {
     throw idOrName(`identity/${method}/user/domain`);
   }
+  const domainId = await domainIdOf(world, domain);
+  return domainId === null ? null : await db.read((tx) => userGetByName(tx, name, domainId));
+}
+
+async function domainIdOf(
+  world: IdentityWorld,
+  domain: UserNamed['domain'],
+): Promise<string | null> {
+  if (domain === undefined) return null;
   const { domains } = await snapshotGet(world);
-  const domainId =
-    domain.id ?? [...domains.values()].find((candidate) => candidate.name === domain.name)?.id;
-  if (domainId === undefined) return null;
-  return await db.read((tx) => userGetByName(tx, name, domainId));
+  const named = [...domains.values()].find(({ name }) => name === domain.name);
+  return domain.id ?? named?.id ?? null;
 }
 
 const idOrName = (where: string): Failure =>

@@ -7,6 +7,7 @@ import {
   type ConfigOption,
 } from './domain-config.store.ts';
 import { missing } from './failure.ts';
+import { directoryWrite } from './generation.ts';
 import type { Tx } from './identity.tables.ts';
 import { defaultDomainId, type IdentityContext } from './identity.world.ts';
 import { projectGet } from './project.store.ts';
@@ -96,7 +97,7 @@ export async function configPut(
 ): Promise<{ config: Config; isNew: boolean }> {
   context.authorize('identity:create_domain_config');
   const options = optionsOf(context, config);
-  return await context.world.db.write(async (tx) => {
+  return await directoryWrite(context.world, async (tx) => {
     await domainCheck(tx, domainId);
     const isNew = (await configRead(tx, domainId)).length === 0;
     await configRemove(tx, domainId);
@@ -146,7 +147,7 @@ export async function configUpdate(
   const config = group !== undefined && option !== undefined ? { [group]: wanted } : wanted;
   const options = optionsOf(context, config);
   if (group !== undefined) updateCheck(options, group, option);
-  return await context.world.db.write(async (tx) => {
+  return await directoryWrite(context.world, async (tx) => {
     await domainCheck(tx, domainId);
     const held = await configRead(tx, domainId);
     if (group !== undefined && !isHeld(held, group, option)) throw unknown(path);
@@ -173,7 +174,7 @@ export async function configDelete(context: IdentityContext, path: ConfigPath): 
   context.authorize('identity:delete_domain_config');
   const { domainId, group, option } = path;
   nameCheck(group, option);
-  await context.world.db.write(async (tx) => {
+  await directoryWrite(context.world, async (tx) => {
     await domainCheck(tx, domainId);
     const held = await configRead(tx, domainId);
     if (group !== undefined && !isHeld(held, group, option)) throw unknown(path);

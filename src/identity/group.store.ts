@@ -4,12 +4,25 @@ import { conflict } from '../kernel/errors.ts';
 import { groupOf, groupRowOf, type Group } from './group.model.ts';
 import { listingApply, type Listing } from './listing.ts';
 
-export async function groupGet(tx: Tx, id: string): Promise<Group | null> {
-  const row = await tx
+/** Without those that their directory does not have any more, though what they were given is kept. */
+const groups = (tx: Tx) =>
+  tx
     .selectFrom('identity_group')
     .selectAll()
-    .where('id', '=', id)
-    .executeTakeFirst();
+    .where((eb) =>
+      eb.not(
+        eb.exists(
+          eb
+            .selectFrom('identity_directory_entry')
+            .select('public_id')
+            .whereRef('public_id', '=', 'identity_group.id')
+            .where('gone', '=', 1),
+        ),
+      ),
+    );
+
+export async function groupGet(tx: Tx, id: string): Promise<Group | null> {
+  const row = await groups(tx).where('id', '=', id).executeTakeFirst();
   return row === undefined ? null : groupOf(row);
 }
 
@@ -19,7 +32,7 @@ export async function groupList(
   listing: Listing,
   userId: string | null = null,
 ): Promise<Group[]> {
-  let query = tx.selectFrom('identity_group').selectAll();
+  let query = groups(tx);
   if (userId !== null) {
     query = query.where('id', 'in', (eb) =>
       eb.selectFrom('identity_membership').select('group_id').where('user_id', '=', userId),

@@ -1,5 +1,10 @@
 import { invalid, notFound } from '../kernel/errors.ts';
 import type { Target } from '../kernel/policy.ts';
+import {
+  directoryListRefresh,
+  directoryMembersRefresh,
+  directoryReadOnlyCheck,
+} from './directory-read.ts';
 import { missing } from './failure.ts';
 import { directoryWrite } from './generation.ts';
 import type { Group } from './group.model.ts';
@@ -35,6 +40,7 @@ export async function groupCreate(
 ): Promise<Group> {
   const domainId = wanted.domain_id ?? domainIdOfActor(context);
   context.authorize('identity:create_group', { 'target.group.domain_id': domainId });
+  await directoryReadOnlyCheck(context.world, { domainId });
   const group: Group = {
     id: context.ids.hex(),
     domainId,
@@ -69,6 +75,10 @@ export async function groupList(
   context.authorize('identity:list_groups', { 'target.group.domain_id': own ?? undefined });
   const asked = listingOf(query, { domain_id: 'text', name: 'text' });
   const listing = own === null ? asked : listingAnd(asked, equals('domain_id', own));
+  await directoryListRefresh(context.world, 'group', {
+    domainId: own ?? query.get('domain_id'),
+    name: query.get('name'),
+  });
   return pageOf(await context.world.db.read((tx) => groupListRead(tx, listing)), listing);
 }
 
@@ -81,6 +91,7 @@ export async function groupListOfUser(
   const asked = listingOf(query, { name: 'text' });
   const own = scope.kind === 'domain' ? equals('domain_id', scope.domainId) : null;
   const listing = own === null ? asked : listingAnd(asked, own);
+  await directoryMembersRefresh(context.world, userId);
   const { user, groups } = await context.world.db.read(async (tx) => ({
     user: await userRead(tx, userId),
     groups: await groupListRead(tx, listing, userId),
@@ -96,6 +107,7 @@ export async function groupUpdate(
   wanted: GroupUpdateWanted,
 ): Promise<Group> {
   const seen = await groupGet(context, id, 'identity:update_group');
+  await directoryReadOnlyCheck(context.world, { ids: [id] });
   const { id: bodyId } = wanted as { readonly id?: unknown };
   if (bodyId !== undefined && bodyId !== id) throw invalid('Cannot change group ID');
   if (wanted.domain_id !== undefined && wanted.domain_id !== seen.domainId) {
@@ -117,6 +129,7 @@ export async function groupUpdate(
 
 export async function groupDelete(context: IdentityContext, id: string): Promise<void> {
   await groupGet(context, id, 'identity:delete_group');
+  await directoryReadOnlyCheck(context.world, { ids: [id] });
   await directoryWrite(context.world, async (tx) => {
     if ((await groupRead(tx, id)) === null) throw missing('group', id);
     await groupRemove(tx, id);
@@ -129,6 +142,7 @@ export async function groupUsers(
   query: URLSearchParams,
 ): Promise<Page<UserAccount>> {
   await groupGet(context, groupId, 'identity:list_users_in_group');
+  await directoryMembersRefresh(context.world, groupId);
   const { scope } = context.actor;
   const asked = listingOf(query, { domain_id: 'text', enabled: 'flag', name: 'text' });
   const listing =
@@ -156,6 +170,7 @@ export async function membershipAdd(
   membership: Membership,
 ): Promise<void> {
   await pairAuthorize(context, membership, 'identity:add_user_to_group');
+  await directoryReadOnlyCheck(context.world, { ids: [membership.groupId, membership.userId] });
   await directoryWrite(context.world, (tx) => membershipInsert(tx, membership));
 }
 
@@ -167,6 +182,7 @@ export async function membershipCheck(
   membership: Membership,
 ): Promise<void> {
   await pairAuthorize(context, membership, 'identity:check_user_in_group');
+  await directoryMembersRefresh(context.world, membership.userId);
   if (!(await context.world.db.read((tx) => isMember(tx, membership)))) throw noMember(membership);
 }
 
@@ -175,6 +191,7 @@ export async function membershipDelete(
   membership: Membership,
 ): Promise<void> {
   await pairAuthorize(context, membership, 'identity:remove_user_from_group');
+  await directoryReadOnlyCheck(context.world, { ids: [membership.groupId, membership.userId] });
   const wasThere = await directoryWrite(context.world, (tx) => membershipRemove(tx, membership));
   if (!wasThere) throw noMember(membership);
 }

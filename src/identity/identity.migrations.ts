@@ -60,6 +60,23 @@ export const identityMigrations: Migrations = {
   '0010-oauth1': { up: oauth1Create },
   '0011-limits': { up: limitsCreate },
   '0012-policy-association': { up: policyAssociationsCreate },
+  '0020-directory-entries': {
+    async up(db) {
+      await db.schema
+        .createTable('identity_directory_entry')
+        .addColumn('public_id', 'text', (c) => c.primaryKey())
+        .addColumn('domain_id', 'text', (c) =>
+          c.notNull().references('identity_project.id').onDelete('cascade'),
+        )
+        .addColumn('kind', 'text', (c) => c.notNull())
+        .addColumn('local_id', 'text', (c) => c.notNull())
+        .addColumn('seen_at', 'bigint', (c) => c.notNull())
+        .addColumn('logged_in_at', 'bigint', (c) => c.notNull())
+        .addColumn('gone', 'integer', (c) => c.notNull())
+        .addUniqueConstraint('identity_directory_entry_local', ['domain_id', 'kind', 'local_id'])
+        .execute();
+    },
+  },
 };
 
 async function projectsCreate(db: Kysely<unknown>): Promise<void> {

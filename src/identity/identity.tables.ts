@@ -8,6 +8,7 @@ export interface IdentityTables {
   identity_project_tag: { project_id: string; tag: string };
   identity_user: UserRow;
   identity_password: PasswordRow;
+  identity_directory_entry: DirectoryEntryRow;
   identity_group: GroupRow;
   identity_membership: { group_id: string; user_id: string };
   identity_role: RoleRow;
@@ -92,6 +93,20 @@ export interface PasswordRow {
   hash: string;
   created_at: number;
   expires_at: number | null;
+}
+
+/** A user or group whose row here mirrors what a company's directory says. */
+export interface DirectoryEntryRow {
+  public_id: string;
+  domain_id: string;
+  kind: 'user' | 'group';
+  local_id: string;
+  /** When the directory was last asked about it. */
+  seen_at: number;
+  /** The last log-in with a password; 0: none. */
+  logged_in_at: number;
+  /** The directory does not have it any more: its row is hidden, what it was given is kept. */
+  gone: Flag;
 }
 
 export interface GroupRow {

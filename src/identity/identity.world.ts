@@ -2,6 +2,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Context } from '../kernel/context.ts';
 import type { Db, TableWatch } from '../kernel/db.ts';
 import type { Ids } from '../kernel/ids.ts';
+import { DirectoryRegistry } from './directory-registry.ts';
 import type { IdentityTables } from './identity.tables.ts';
 import type { LimitModel } from './limit.model.ts';
 import { IdentityMemory } from './memory.ts';
@@ -47,6 +48,7 @@ export interface IdentityWorld {
   /** The same for what is encrypted at rest. */
   readonly credentialKeys: readonly SecretKey[];
   readonly memory: IdentityMemory;
+  readonly directories: DirectoryRegistry;
 }
 
 export type IdentityContext = Context<IdentityWorld>;
@@ -57,9 +59,14 @@ export interface IdentityParts extends Pick<
   'db' | 'watch' | 'clock' | 'ids' | 'tokenKeys' | 'credentialKeys'
 > {
   readonly settings?: Partial<IdentitySettings>;
+  readonly directories?: DirectoryRegistry;
 }
 
-export function identityWorldOpen({ settings, ...parts }: IdentityParts): IdentityWorld {
+export function identityWorldOpen({
+  settings,
+  directories,
+  ...parts
+}: IdentityParts): IdentityWorld {
   const all = { ...identityDefaults, ...settings };
   // Two levels are a domain and its projects.
   const depth = all.limitModel === 'strict_two_level' ? 1 : all.projectDepthMax;
@@ -67,6 +74,7 @@ export function identityWorldOpen({ settings, ...parts }: IdentityParts): Identi
     ...parts,
     settings: { ...all, projectDepthMax: Math.min(depth, all.projectDepthMax) },
     memory: new IdentityMemory(),
+    directories: directories ?? new DirectoryRegistry(null, new Map()),
   };
 }
 

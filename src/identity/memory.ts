@@ -12,7 +12,7 @@ const verifiedLimit = 10_000;
 const sweepEveryMs = 600_000;
 
 /** A map that forgets what was put into it first: enough for what can be found again at will. */
-class BoundedMap<Key, Value> {
+export class BoundedMap<Key, Value> {
   readonly #entries = new Map<Key, Value>();
   readonly #limit: number;
 

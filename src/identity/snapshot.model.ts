@@ -12,6 +12,8 @@ export interface Snapshot {
   readonly roles: ReadonlyMap<string, Pick<RoleRow, 'id' | 'name' | 'domain_id'>>;
   /** Role to the roles it implies directly. */
   readonly implied: ReadonlyMap<string, readonly string[]>;
+  /** Domains that asked for a directory of their own by their configuration: option names with JSON, secrets sealed. */
+  readonly directories: ReadonlyMap<string, ReadonlyMap<string, string>>;
   readonly services: readonly ServiceRow[];
   readonly endpoints: readonly EndpointRow[];
   readonly addressesName: { readonly project: boolean; readonly user: boolean };

@@ -56,6 +56,7 @@ const snapshotRead = ({ db }: IdentityWorld): Promise<Snapshot> =>
           ([prior, rows = []]) => [prior, rows.map(({ implied_role_id }) => implied_role_id)],
         ),
       ),
+      directories: await directoriesRead(tx),
       services,
       endpoints,
       addressesName: addressesName(endpoints.map(({ url }) => url)),
@@ -63,6 +64,28 @@ const snapshotRead = ({ db }: IdentityWorld): Promise<Snapshot> =>
       catalogs: new Map(),
     };
   });
+
+async function directoriesRead(tx: Tx): Promise<Snapshot['directories']> {
+  const rows = await tx
+    .selectFrom('identity_domain_config')
+    .select(['domain_id', 'option_name', 'value'])
+    .where('group_name', '=', 'ldap')
+    .where('domain_id', 'in', (eb) =>
+      eb
+        .selectFrom('identity_domain_config')
+        .select('domain_id')
+        .where('group_name', '=', 'identity')
+        .where('option_name', '=', 'driver')
+        .where('value', '=', '"ldap"'),
+    )
+    .execute();
+  return new Map(
+    [...Map.groupBy(rows, ({ domain_id }) => domain_id)].map(([id, options]) => [
+      id,
+      new Map(options.map(({ option_name, value }) => [option_name, value])),
+    ]),
+  );
+}
 
 /** The roles and all that they imply, each once; circles end. */
 export function rolesExpand({ implied }: Snapshot, roleIds: Iterable<string>): Set<string> {

@@ -23,6 +23,18 @@ const accounts = (tx: Tx) =>
   tx
     .selectFrom('identity_user')
     .selectAll()
+    .where((eb) =>
+      // What its directory does not have any more is not there, though what it was given is kept.
+      eb.not(
+        eb.exists(
+          eb
+            .selectFrom('identity_directory_entry')
+            .select('public_id')
+            .whereRef('public_id', '=', 'identity_user.id')
+            .where('gone', '=', 1),
+        ),
+      ),
+    )
     .select((eb) => {
       const newest = eb
         .selectFrom('identity_password')

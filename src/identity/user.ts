@@ -1,6 +1,11 @@
 import { Failure, forbidden, invalid } from '../kernel/errors.ts';
 import type { Target } from '../kernel/policy.ts';
 import { unauthenticated } from './auth-method.ts';
+import {
+  directoryEntryRefresh,
+  directoryListRefresh,
+  directoryReadOnlyCheck,
+} from './directory-read.ts';
 import { missing } from './failure.ts';
 import { directoryWrite } from './generation.ts';
 import type { Tx } from './identity.tables.ts';
@@ -45,6 +50,7 @@ export async function userCreate(
   const { world, clock, ids } = context;
   const domainId = wanted.domain_id ?? domainIdOfActor(context);
   context.authorize('identity:create_user', { 'target.user.domain_id': domainId });
+  await directoryReadOnlyCheck(world, { domainId });
   const password = wanted.password ?? null;
   if (password !== null) passwordCheck(password);
   const hash = password === null ? null : await passwordHash(world, password);
@@ -102,7 +108,10 @@ export async function userGet(
   const user = await context.world.db.read((tx) => userRead(tx, id));
   context.authorize(rule, { ...userTarget(user), user_id: id });
   if (user === null) throw missing('user', id);
-  return user;
+  await directoryEntryRefresh(context.world, id);
+  const now = await context.world.db.read((tx) => userRead(tx, id));
+  if (now === null) throw missing('user', id);
+  return now;
 }
 
 export async function userList(
@@ -119,6 +128,10 @@ export async function userList(
     default_project_id: 'text',
   });
   const listing = own === null ? asked : listingAnd(asked, equals('domain_id', own));
+  await directoryListRefresh(context.world, 'user', {
+    domainId: own ?? query.get('domain_id'),
+    name: query.get('name'),
+  });
   const users = await context.world.db.read((tx) => userListRead(tx, listing));
   return pageOf(users, listing);
 }
@@ -130,6 +143,7 @@ export async function userUpdate(
 ): Promise<UserAccount> {
   const { world } = context;
   const seen = await userGet(context, id, 'identity:update_user');
+  await directoryReadOnlyCheck(world, { ids: [id] });
   const { id: bodyId } = wanted as { readonly id?: unknown };
   if (bodyId !== undefined && bodyId !== id) throw invalid('Cannot change user ID');
   if (wanted.domain_id !== undefined && wanted.domain_id !== seen.domainId) {
@@ -164,6 +178,7 @@ export async function userUpdate(
 export async function userDelete(context: IdentityContext, id: string): Promise<void> {
   const { world } = context;
   await userGet(context, id, 'identity:delete_user');
+  await directoryReadOnlyCheck(world, { ids: [id] });
   await directoryWrite(world, async (tx) => {
     if ((await userRead(tx, id)) === null) throw missing('user', id);
     await userRemove(tx, id);

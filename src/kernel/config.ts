@@ -104,6 +104,8 @@ interface Annotated {
   readonly minimum?: number;
   readonly maximum?: number;
   readonly properties?: Readonly<Record<string, TSchema>>;
+  /** A table whose keys are the operator's own names: one schema for all of them. */
+  readonly patternProperties?: Readonly<Record<string, TSchema>>;
 }
 
 /** What a schema admits, in words. */
@@ -130,9 +132,13 @@ const propertiesOf = (schema: TSchema): Readonly<Record<string, TSchema>> =>
 
 function schemaAt(schema: TSchema, path: readonly string[]): TSchema {
   let at = schema;
-  for (const name of path)
-    at = propertiesOf(at)[name] ?? ((at as Annotated).items as TSchema | undefined) ?? {};
+  for (const name of path) at = propertiesOf(at)[name] ?? memberOf(at) ?? {};
   return at;
+}
+
+function memberOf(schema: TSchema): TSchema | undefined {
+  const { items, patternProperties = {} } = schema as Annotated;
+  return (items as TSchema | undefined) ?? Object.values(patternProperties)[0];
 }
 
 function valueAt(value: unknown, path: readonly string[]): unknown {

@@ -7,6 +7,7 @@ import { allowedText } from '../../src/kernel/config.ts';
 
 interface Annotated {
   readonly properties?: Readonly<Record<string, TSchema>>;
+  readonly patternProperties?: Readonly<Record<string, TSchema>>;
   readonly default?: unknown;
   readonly description?: string;
 }
@@ -16,11 +17,14 @@ const between = /(<!-- made from src\/boot\/configuration\.ts [^\n]*\n)[^]*?(<!-
 
 function rowsOf(schema: TSchema, prefix: string): string[] {
   return Object.entries((schema as Annotated).properties ?? {}).flatMap(([name, value]) => {
-    const { properties, description = '', default: standard } = value as Annotated;
+    const { properties, patternProperties, description = '', ...rest } = value as Annotated;
     const key = `${prefix}${name}`;
+    const [each] = Object.values(patternProperties ?? {});
+    if (each !== undefined) return rowsOf(each, `${key}.DOMAIN.`);
+    const standard = rest.default === undefined ? '' : `\`${JSON.stringify(rest.default)}\``;
     if (properties !== undefined) return rowsOf(value, `${key}.`);
     const allowed = allowedText(value).replaceAll('|', '\\|');
-    return [`| \`${key}\` | \`${JSON.stringify(standard)}\` | ${description} | ${allowed} |`];
+    return [`| \`${key}\` | ${standard} | ${description} | ${allowed} |`];
   });
 }
 

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { sqliteOpen } from '../../src/engines/sqlite/engine.ts';
+import { DirectoryRegistry } from '../../src/identity/directory-registry.ts';
 import { identityAuthenticate } from '../../src/identity/authenticate.ts';
 import { identityApi } from '../../src/identity/identity.api.ts';
 import { identityMigrations } from '../../src/identity/identity.migrations.ts';
@@ -88,6 +89,9 @@ export interface TestCloud extends AsyncDisposable {
 
 export const tokenKey = secretKey(Buffer.alloc(32, 7));
 
+/** Where clouds find their directories: the suite with real ones puts another here. */
+export const directories = { make: (_clock: Clock) => new DirectoryRegistry(null, new Map()) };
+
 export async function worldMake(
   engine: Engine,
   clock: Clock,
@@ -100,6 +104,7 @@ export async function worldMake(
     ids: randomIds,
     tokenKeys: [key],
     credentialKeys: [key],
+    directories: directories.make(clock),
     // Cheap hashes: what is tested is not their price.
     settings: { argon2: { memoryKib: 64, passes: 1, parallelism: 1 }, ...settings },
   });

@@ -82,6 +82,26 @@ export const suites: readonly Suite[] = [
     steps: () => nodeTests('postgres', 'test/postgres/**/*.test.ts'),
   },
   {
+    name: 'directory',
+    about: 'users of a real OpenLDAP and a real Active Directory (Samba)',
+    cloud: false,
+    needsRoot: true,
+    limitMin: 30,
+    steps: () =>
+      nodeTests('directory', 'test/directory/**/*.test.ts').map((step) => ({
+        ...step,
+        within: 'test/dataplane/in-namespaces',
+      })),
+  },
+  {
+    name: 'peers',
+    about: 'a real rsyslog that gets the audit trail, a real Keystone database that is imported',
+    cloud: false,
+    needsRoot: true,
+    limitMin: 30,
+    steps: () => nodeTests('peers', 'test/peers/**/*.test.ts'),
+  },
+  {
     name: 'dataplane',
     about: 'networks, guards and guests of one host, without control',
     cloud: false,
