@@ -13,6 +13,9 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   status: async () => (await import('./commands/status.ts')).statusCommand,
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
   image: async () => (await import('./commands/image.ts')).imageCommand,
+  keys: async () => (await import('./commands/keys.ts')).keysCommand,
+  policy: async () => (await import('./commands/policy.ts')).policyCommand,
+  import: async () => (await import('./commands/import.ts')).importCommand,
   bench: async () => (await import('./commands/bench.ts')).benchCommand,
   test: async () => (await import('./commands/test.ts')).testCommand,
   control: async () => (await import('./commands/control.ts')).controlCommand,
@@ -25,6 +28,10 @@ const help = `welkin - a private cloud on this machine
   welkin doctor        try what the cloud needs of this machine and say what to do
 
   welkin image build   make the small guest image "tiny" and upload it
+
+  welkin keys rotate   sign tokens with a new key; nobody is logged out
+  welkin policy explain USER PROJECT RULE   why something is allowed or refused
+  welkin import keystone   take over the users and projects of an existing Keystone
 
   welkin bench         measure it on this machine
   welkin test          run the project's tests

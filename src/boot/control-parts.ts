@@ -1,6 +1,3 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { secretKey, type SecretKey } from '../identity/secret-box.ts';
 import type { Engine } from '../kernel/db.ts';
 import { kernelMigrations } from '../kernel/tables.ts';
 import type { Configuration } from './configuration.ts';
@@ -34,14 +31,4 @@ export async function databasesOpen(open: EnginesOpen, layout: Layout): Promise<
   await databases.region.migrate('kernel', kernelMigrations);
   await databases.cell.migrate('kernel', kernelMigrations);
   return databases;
-}
-
-/** Numbered files of 32 bytes in base64url; the highest number comes first: it signs, the others still verify. */
-export function keysRead(directory: string): SecretKey[] {
-  const names = readdirSync(directory).filter((name) => /^\d+$/.test(name));
-  return names
-    .toSorted((a, b) => Number(b) - Number(a))
-    .map((name) =>
-      secretKey(Buffer.from(readFileSync(join(directory, name), 'utf8').trim(), 'base64url')),
-    );
 }

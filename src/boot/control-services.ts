@@ -33,7 +33,8 @@ import { networkSeed } from '../network/network.seed.ts';
 import { networkSettingsDefault, type NetworkWorld } from '../network/network.world.ts';
 import { networkPort } from '../network/server-ports.ts';
 import { Inventory } from '../placement/inventory.ts';
-import { keysRead, type Databases } from './control-parts.ts';
+import type { Databases } from './control-parts.ts';
+import { keysFollow, keysRead } from './key-ring.ts';
 import { secretRead } from './credentials.ts';
 import { imageOpen } from './control-image.ts';
 import type { Layout } from './layout.ts';
@@ -75,17 +76,19 @@ export function hostsOpen({ agentSocket }: Layout): Hosts {
 }
 
 async function identityOpen(
-  { configuration, layout }: RoleOptions,
+  { configuration, layout, log, signal }: RoleOptions,
   { region }: Databases,
 ): Promise<IdentityWorld> {
   const { publicUrl, password, tokenLifeSec } = configuration;
   await region.migrate('identity', identityMigrations);
+  const tokenKeys = keysRead(layout.tokenKeyDir);
+  void keysFollow(tokenKeys, layout.tokenKeyDir, { clock, log, signal });
   const world = identityWorldOpen({
     db: region.db(),
     watch: await region.watch(generationTable),
     clock,
     ids,
-    tokenKeys: keysRead(layout.tokenKeyDir),
+    tokenKeys,
     credentialKeys: keysRead(layout.credentialKeyDir),
     directories: new DirectoryRegistry(
       (options) => ldapDirectory(options, { now: () => clock.now() }),

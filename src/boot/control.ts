@@ -4,7 +4,6 @@ import type { Server } from 'node:http';
 import { hostname } from 'node:os';
 import type { Hosts } from '../cluster/port.ts';
 import { computeApi } from '../compute/compute.api.ts';
-import { computePolicy } from '../compute/compute.policy.ts';
 import { computeTasks } from '../compute/compute.tasks.ts';
 import type { ComputeWorld } from '../compute/compute.world.ts';
 import { claimSync } from '../compute/claim-sync.ts';
@@ -12,15 +11,12 @@ import { hostSync } from '../compute/host-sync.ts';
 import { serverSync } from '../compute/server-sync.ts';
 import type { WokenReconciler } from '../compute/woken-reconciler.ts';
 import { placementApi } from '../compute/placement.api.ts';
-import { placementPolicy } from '../compute/placement.policy.ts';
 import { identityAuthenticate } from '../identity/authenticate.ts';
 import { directoryUsersFollow } from '../identity/directory-read.ts';
 import { directoryLate } from '../identity/generation.ts';
 import { identityApi } from '../identity/identity.api.ts';
-import { identityPolicies } from '../identity/identity.policy.ts';
 import type { IdentityWorld } from '../identity/identity.world.ts';
 import { imageApi } from '../image/image.api.ts';
-import { imagePolicy } from '../image/image.policy.ts';
 import { imageSweep } from '../image/image-sweep.ts';
 import type { ImageWorld } from '../image/image.world.ts';
 import { importTask } from '../image/import/import.task.ts';
@@ -32,17 +28,16 @@ import { openApiEndpoint } from '../kernel/http/openapi.ts';
 import { httpServer } from '../kernel/http/server.ts';
 import { randomIds } from '../kernel/ids.ts';
 import { leaseHold } from '../kernel/lease.ts';
-import { Policy } from '../kernel/policy.ts';
+import type { Policy } from '../kernel/policy.ts';
 import { reconcilerLoop, Waker, type Reconciler } from '../kernel/reconciler.ts';
 import type { KernelTables } from '../kernel/tables.ts';
 import { TaskRunner } from '../kernel/task-runner.ts';
 import { networkApi } from '../network/network.api.ts';
-import { networkPolicies } from '../network/network.policy.ts';
 import { networkSync } from '../network/network-sync.ts';
 import { auditFileOpen } from './audit-file.ts';
 import { databasesOpen, type Databases, type EnginesOpen } from './control-parts.ts';
 import { hostsOpen, servicesOpen, type Services } from './control-services.ts';
-import { policyFileRead } from './policy-file.ts';
+import { policyOpen } from './policy-open.ts';
 import type { RoleOptions } from './role.ts';
 
 const clock = systemClock;
@@ -65,16 +60,7 @@ export async function controlRun(options: ControlOptions): Promise<void> {
   const { configuration, layout, log, signal, ready, enginesOpen, hosts } = options;
   const databases = await databasesOpen(enginesOpen, layout);
   const audit = auditFileOpen(layout.auditFile, log);
-  const policy = new Policy(
-    {
-      ...identityPolicies,
-      ...imagePolicy,
-      ...networkPolicies,
-      ...computePolicy,
-      ...placementPolicy,
-    },
-    configuration.policyFile === null ? {} : policyFileRead(configuration.policyFile),
-  );
+  const { policy } = policyOpen(configuration);
   let runner: TaskRunner<ComputeWorld> | null = null;
   let imageRunner: TaskRunner<ImageWorld> | null = null;
   const services = await servicesOpen(

@@ -7,6 +7,7 @@ import { exitCodes, type Command } from './command.ts';
 import type { Configuration } from './configuration.ts';
 import type { objectUnitName } from './layout.ts';
 import { lockHold } from './lock.ts';
+import { privilegesDrop } from './privileges.ts';
 import { programLog } from './program-log.ts';
 import { rootCheck } from './root-check.ts';
 import type { RoleRun } from './role.ts';
@@ -43,13 +44,6 @@ export const roleCommand = (role: Role): Command => ({
     return roleRun(role, cloud, run);
   },
 });
-
-/** For good: a process without capabilities cannot take another account again. */
-function privilegesDrop(uid: number): void {
-  process.setgroups?.([]);
-  process.setgid?.(uid);
-  process.setuid?.(uid);
-}
 
 async function roleRun(role: Role, cloud: Cloud, run: RoleRun): Promise<number> {
   const { configuration, layout } = cloud;

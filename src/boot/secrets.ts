@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { isWildcard, ownAddresses } from './addresses.ts';
 import type { Configuration } from './configuration.ts';
 import { fileWrite, folderEnsure } from './files.ts';
+import { keyNextEnsure } from './key-ring.ts';
 import { controlUid, type Layout } from './layout.ts';
 
 /** Makes what is missing and leaves what is there: it can be repeated after any interruption. */
@@ -14,6 +15,7 @@ export function secretsEnsure(layout: Layout, configuration: Configuration): voi
   passwordEnsure(layout.adminPasswordFile);
   passwordEnsure(layout.demoPasswordFile);
   keysEnsure(layout.tokenKeyDir);
+  keyNextEnsure(layout.tokenKeyDir);
   keysEnsure(layout.credentialKeyDir);
   authorityEnsure(layout);
   certificateEnsure(layout, configuration);

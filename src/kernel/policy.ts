@@ -37,7 +37,15 @@ export interface RuleDefault {
 }
 export type PolicyDefaults = Readonly<Record<string, RuleDefault>>;
 
-type Check = (actor: Actor, target: Target, rules: ReadonlyMap<string, Check>) => boolean;
+type Test = (actor: Actor, target: Target, rules: ReadonlyMap<string, Check>) => boolean;
+
+/** A rule, or a part of one, read from its text. */
+export interface Check {
+  readonly text: string;
+  readonly joins: 'or' | 'and' | 'not' | null;
+  readonly parts: readonly Check[];
+  readonly test: Test;
+}
 
 /** The rules of one cloud: the defaults of every service, overridden by the operator's file. */
 export class Policy {
@@ -69,7 +77,7 @@ export class Policy {
     const { kind } = actor.scope;
     // An unscoped token holds no role, so only what it owns is open to it.
     if (kind !== 'unscoped' && this.#scopes.get(rule)?.includes(kind) === false) return false;
-    return check(actor, target, this.#rules);
+    return check.test(actor, target, this.#rules);
   }
 
   enforce(rule: string, actor: Actor, target: Target): void {
@@ -82,6 +90,20 @@ export class Policy {
         detail: { rule, userId: actor.userId },
       },
     );
+  }
+
+  check(rule: string): Check | undefined {
+    return this.#rules.get(rule);
+  }
+
+  /** Scopes that the rule is open to; undefined: any. */
+  scopes(rule: string): readonly ActorScope['kind'][] | undefined {
+    return this.#scopes.get(rule);
+  }
+
+  /** Whether one part of a rule holds. */
+  holds(check: Check, actor: Actor, target: Target): boolean {
+    return check.test(actor, target, this.#rules);
   }
 
   text(rule: string): string | undefined {
@@ -101,52 +123,57 @@ export function checkParse(name: string, text: string): Check {
   const fail = (why: string): never => {
     throw new Error(`policy rule ${name} (${text}): ${why}`);
   };
-  const either = (): Check => {
-    let left = both();
-    while (tokens[at]?.toLowerCase() === 'or') {
+  const series = (word: 'or' | 'and', part: () => Check): Check => {
+    const parts = [part()];
+    while (tokens[at]?.toLowerCase() === word) {
       at++;
-      const [a, b] = [left, both()];
-      left = (...of) => a(...of) || b(...of);
+      parts.push(part());
     }
-    return left;
+    const [only] = parts;
+    if (only !== undefined && parts.length === 1) return only;
+    const test: Test =
+      word === 'or'
+        ? (...of) => parts.some((one) => one.test(...of))
+        : (...of) => parts.every((one) => one.test(...of));
+    const inner = parts.map((one) =>
+      word === 'and' && one.joins === 'or' ? `(${one.text})` : one.text,
+    );
+    return { text: inner.join(` ${word} `), joins: word, parts, test };
   };
-  const both = (): Check => {
-    let left = negation();
-    while (tokens[at]?.toLowerCase() === 'and') {
-      at++;
-      const [a, b] = [left, negation()];
-      left = (...of) => a(...of) && b(...of);
-    }
-    return left;
-  };
+  const either = (): Check => series('or', both);
+  const both = (): Check => series('and', negation);
   const negation = (): Check => {
     if (tokens[at]?.toLowerCase() !== 'not') return atom();
     at++;
     const inner = negation();
-    return (...of) => !inner(...of);
+    const text = inner.joins === null ? `not ${inner.text}` : `not (${inner.text})`;
+    return { text, joins: 'not', parts: [inner], test: (...of) => !inner.test(...of) };
   };
   const atom = (): Check => {
     const token = tokens[at++];
     if (token === undefined) return fail('ends too early');
-    if (token !== '(') return leafParse(token) ?? fail(`cannot read ${token}`);
+    if (token !== '(') {
+      const test = leafParse(token) ?? fail(`cannot read ${token}`);
+      return { text: token, joins: null, parts: [], test };
+    }
     const inner = either();
     if (tokens[at++] !== ')') fail('a parenthesis is not closed');
     return inner;
   };
-  if (tokens.length === 0) return () => true;
+  if (tokens.length === 0) return { text: '', joins: null, parts: [], test: () => true };
   const check = either();
   if (at < tokens.length) fail(`unexpected ${tokens[at]}`);
   return check;
 }
 
-function leafParse(token: string): Check | null {
+function leafParse(token: string): Test | null {
   if (token === '@') return () => true;
   if (token === '!') return () => false;
   const colon = token.startsWith("'") ? token.indexOf("':") + 1 : token.indexOf(':');
   if (colon <= 0) return null;
   const [left, right] = [token.slice(0, colon), token.slice(colon + 1)];
   if (left === 'rule')
-    return (actor, target, rules) => rules.get(right)?.(actor, target, rules) ?? false;
+    return (actor, target, rules) => rules.get(right)?.test(actor, target, rules) ?? false;
   if (left === 'role') {
     const role = right.toLowerCase();
     return (actor) => actor.roles.some((held) => held.toLowerCase() === role);

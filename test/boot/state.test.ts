@@ -47,6 +47,7 @@ test('a first start makes what is secret readable by the one account that needs 
     'control/secrets/credential-keys/1': 'control 600',
     'control/secrets/token-keys': 'control 700',
     'control/secrets/token-keys/1': 'control 600',
+    'control/secrets/token-keys/next': 'control 600',
     log: '0 700',
     object: 'control 700',
     openrc: '0 600',

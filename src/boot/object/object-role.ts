@@ -5,7 +5,8 @@ import type { Engine } from '../../kernel/db.ts';
 import { identityVerifierOpen } from '../../identity/verifier.ts';
 import type { ObjectIdentity } from '../../object/identity.port.ts';
 import { objectSettingsDefault } from '../../object/object.world.ts';
-import { enginesLoad, keysRead, type EnginesOpen } from '../control-parts.ts';
+import { enginesLoad, type EnginesOpen } from '../control-parts.ts';
+import { keysFollow, keysRead } from '../key-ring.ts';
 import type { Command } from '../command.ts';
 import { controlUid, objectUnitName } from '../layout.ts';
 import { roleCommand } from '../role-command.ts';
@@ -83,20 +84,22 @@ async function identityWait(options: RoleOptions, engine: Engine): Promise<Objec
 
 /** Tokens and access keys are verified here, over the database that control writes. */
 async function identityOf(
-  { configuration, layout }: RoleOptions,
+  { configuration, layout, log, signal }: RoleOptions,
   engine: Engine,
 ): Promise<ObjectIdentity> {
+  const tokenKeys = keysRead(layout.tokenKeyDir);
   const { port } = await identityVerifierOpen(
     {
       engine,
       clock,
       ids,
-      tokenKeys: keysRead(layout.tokenKeyDir),
+      tokenKeys,
       credentialKeys: keysRead(layout.credentialKeyDir),
       settings: { tokenLifeMs: configuration.tokenLifeSec * 1000 },
     },
     serviceType,
   );
+  void keysFollow(tokenKeys, layout.tokenKeyDir, { clock, log, signal });
   return {
     async tokenActor(token, { method, path, serviceToken = null }) {
       const asked = { serviceType, method, path };
