@@ -223,7 +223,10 @@ test(`${kills} kills of control and agent lose nothing and leave nothing`, async
   assert.deepEqual(owners, ['network:dhcp'], 'no port of a server is left');
   const { json: hypervisors } = await api.insist('GET', '/compute/v2.1/os-hypervisors/detail');
   assert.equal(hypervisors.hypervisors[0].vcpus_used, 0, 'no claim is left');
-  assert.deepEqual(readdirSync(join(cloud.stateDir, 'agent', 'servers')), [], 'no file is left');
+  for (const folder of ['servers', 'snapshots']) {
+    const left = readdirSync(join(cloud.stateDir, 'agent', folder));
+    assert.deepEqual(left, [], `no file is left in ${folder}`);
+  }
   await until('the network to leave the host', async () => {
     const names = execFileSync('ip', ['netns', 'list'], { encoding: 'utf8' });
     return !names.includes(networkId.slice(-8));

@@ -13,7 +13,7 @@ import { addressCanonical, linkLocalOf } from './addresses.ts';
 import type { DocumentActual, HostNetwork, MetadataGuest, MetadataOf } from './host-network.ts';
 import { externalApply, externalRemove } from './external-network.ts';
 import { keeperOpen, type Keeper } from './keeper.ts';
-import { linkDelete, linksRead, namespaceDelete, namespaceList } from './kernel-state.ts';
+import { ipBatch, linkDelete, linksRead, namespaceDelete, namespaceList } from './kernel-state.ts';
 import { namesOf, type Names } from './names.ts';
 import { guestPorts } from './port-mark.ts';
 import { routersOpen } from './router.ts';
@@ -55,6 +55,7 @@ export async function hostNetworkOpen(options: HostNetworkOptions): Promise<Host
       // As udev has it everywhere: guests run without rights and open their taps by this file.
       await chmod('/dev/net/tun', 0o666);
       await orphansRemove(world);
+      await scopeLinkEnsure(names);
       await taps.find(networks.all().map(({ id }) => id));
       await externals.start();
       await networks.start();
@@ -236,9 +237,15 @@ async function orphansRemove({
   await remove(names, (name) => !namespaces.has(name) && !links.has(name));
 }
 
+async function scopeLinkEnsure({ scopeLink, bridgeIndex }: Names): Promise<void> {
+  if ((await linksRead(null)).has(scopeLink)) return;
+  await ipBatch(null, [`link add ${scopeLink} index ${bridgeIndex} type bridge`]);
+}
+
 async function hostPurge({ names, taps, advertisers }: World): Promise<void> {
   await advertisers.removeOthers(new Set());
   await remove(names, () => true);
+  await linkDelete(null, names.scopeLink);
   await taps.purge();
 }
 

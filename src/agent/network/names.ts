@@ -19,6 +19,12 @@ export interface Names {
   /** Start of the name of the outer end of every router's gateway, in the host's namespace. */
   readonly gatewayPrefix: string;
   gatewayOuter(portId: string): string;
+  /**
+   * An interface of the host's namespace that carries nothing. It has the number of every tenant network's bridge: Node
+   * writes a link-local peer with the name of its interface, and looks that up where the agent lives.
+   */
+  readonly scopeLink: string;
+  readonly bridgeIndex: number;
   /** Files of programs that outlive the agent, but not the boot. */
   readonly runDirectory: string;
 }
@@ -39,6 +45,9 @@ export function namesOf(cloud: string): Names {
     externalBridge: (id) => externalPrefix + tail(id, 8),
     gatewayPrefix,
     gatewayOuter: (portId) => gatewayPrefix + tail(portId, 8),
+    scopeLink: `wk${cloud}s`,
+    // Far from the numbers that the kernel gives out.
+    bridgeIndex: 2 ** 30 + Number.parseInt(cloud, 36),
     runDirectory: `/run/welkin-${cloud}`,
   };
 }

@@ -20,7 +20,7 @@ export const bridgeMacOf = (network: NetworkWanted): string =>
 export function networkPlan(network: NetworkWanted, kernel: KernelState, names: Names): Changes {
   return {
     ip: [
-      ...bridgeLines(network, kernel.links.get(networkBridge)),
+      ...bridgeLines(network, kernel.links.get(networkBridge), names.bridgeIndex),
       ...addressLines(network, kernel.links.get(networkBridge)),
       ...routeLines(network, kernel),
       ...tapsOf(network, kernel, names).flatMap(({ link, port }) => tapLines(network, link, port)),
@@ -44,12 +44,12 @@ export function tapPlan(network: NetworkWanted, portId: string, names: Names): C
   };
 }
 
-function bridgeLines(network: NetworkWanted, bridge: Link | undefined): string[] {
+function bridgeLines(network: NetworkWanted, bridge: Link | undefined, index: number): string[] {
   const mac = bridgeMacOf(network);
   const lines: string[] = [];
   if (bridge === undefined)
     lines.push(
-      `link add ${networkBridge} address ${mac} type bridge ${optionsText(bridgeOptions)}`,
+      `link add ${networkBridge} index ${index} address ${mac} type bridge ${optionsText(bridgeOptions)}`,
       `link set ${networkBridge} addrgenmode none`,
     );
   else {

@@ -63,7 +63,7 @@ test('an empty namespace gets the bridge first and everything after it', () => {
   const { ip, bridge } = networkPlan(network, empty, names);
   assert.match(
     ip[0] ?? '',
-    /^link add br0 address fa:16:3e:a9:fe:fe type bridge .*nf_call_iptables 1/,
+    /^link add br0 index 1074223085 address fa:16:3e:a9:fe:fe type bridge .*nf_call_iptables 1/,
   );
   for (const line of [
     'addr add 10.0.0.2/24 dev br0',

@@ -20,6 +20,20 @@ import {
 const slaacAddress = (prefix: string, mac: string): string =>
   linkLocalOf(mac).replace('fe80::', prefix);
 
+/** DHCPv6 of a guest that has its address already; prints the answer. */
+const informationRequest = (mac: string): string[] => [
+  '/usr/bin/python3',
+  '-c',
+  `import socket
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.settimeout(20)
+s.bind(('::', 546))
+me = bytes.fromhex('${mac.replaceAll(':', '')}')
+ask = bytes([11, 1, 2, 3, 0, 1, 0, 10, 0, 3, 0, 1]) + me + bytes([0, 6, 0, 2, 0, 23])
+s.sendto(ask, ('ff02::1:2', 547, 0, socket.if_nametoindex('eth0')))
+print(s.recv(1500).hex())`,
+];
+
 test('guests take their addresses from the router, reach each other and the outside by IPv6', async (t) => {
   const lab = await labOpen(t);
   const external = { id: newId(), mtu: 1500, hostAddresses: ['fd00:99::1/64'] };
@@ -107,6 +121,7 @@ test('guests take their addresses from the router, reach each other and the outs
     'http://[fe80::a9fe:a9fe%25eth0]/latest/meta-data/hostname',
   ];
   assert.equal(await guestA.run(...curl), 'alpha');
+  assert.match(await guestA.run(...informationRequest(a.mac)), /^07010203/);
   const lookup = await guestA.run('busybox', 'nslookup', `${a.hostname}.cloud.test`, 'fd00:1::2');
   assert.match(lookup, new RegExp(`Address: ${address}`));
 });

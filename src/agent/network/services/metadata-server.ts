@@ -22,7 +22,7 @@ const passwordBytesMax = 1020;
 const connectionsMax = 64;
 
 export function metadataServerOpen(lookup: MetadataLookup): MetadataServer {
-  const networkOf = new WeakMap<Socket, string>();
+  const peers = new WeakMap<Socket, Peer>();
   const open = new Map<string, Set<Socket>>();
   const server = createServer(
     {
@@ -33,18 +33,20 @@ export function metadataServerOpen(lookup: MetadataLookup): MetadataServer {
       connectionsCheckingInterval: 5_000,
     },
     (request, response) => {
-      answer(networkOf.get(request.socket) ?? '', request, response).catch(() =>
+      answer(peers.get(request.socket), request, response).catch(() =>
         response.headersSent ? response.destroy() : send(request, response, { status: 500 }),
       );
     },
   );
   return {
     accept(networkId, socket) {
-      const key = `${networkId} ${socket.remoteAddress ?? ''}`;
+      const source = sourceOf(socket);
+      if (source === null) return void socket.destroy();
+      const key = `${networkId} ${source}`;
       const sockets = open.get(key) ?? new Set();
       if (sockets.size >= connectionsMax) return void socket.destroy();
       open.set(key, sockets.add(socket));
-      networkOf.set(socket, networkId);
+      peers.set(socket, { networkId, source });
       socket.on('close', () => {
         sockets.delete(socket);
         if (sockets.size === 0) open.delete(key);
@@ -59,14 +61,13 @@ export function metadataServerOpen(lookup: MetadataLookup): MetadataServer {
   };
 
   async function answer(
-    networkId: string,
+    peer: Peer | undefined,
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<void> {
-    const source = sourceOf(request.socket);
     const [url = ''] = (request.url ?? '').split('?', 1);
     const path = pathCanonical(url);
-    const guest = lookup(networkId, source);
+    const guest = peer === undefined ? null : lookup(peer.networkId, peer.source);
     const body = guest?.tree.get(path);
     if (guest !== null && body !== undefined && isPasswordPath(path))
       return send(request, response, await passwordReply(guest.password, request));
@@ -76,6 +77,11 @@ export function metadataServerOpen(lookup: MetadataLookup): MetadataServer {
     if (body === undefined) send(request, response, { status: 404, body: 'Not Found\n' });
     else send(request, response, { status: 200, body });
   }
+}
+
+interface Peer {
+  readonly networkId: string;
+  readonly source: string;
 }
 
 interface Reply {
@@ -127,7 +133,12 @@ function send(
 /** A listing is the same with and without a slash at the end. */
 const pathCanonical = (path: string): string => path.replaceAll(/\/{2,}/g, '/').replace(/\/$/, '');
 
-function sourceOf(socket: Socket): string {
-  const address = (socket.remoteAddress ?? '').replace(/^::ffff:/, '').split('%')[0] ?? '';
-  return address === '' ? '' : addressCanonical(address);
+/** Null: the peer is gone, or it came through an interface that Node knows no name of. */
+function sourceOf(socket: Socket): string | null {
+  try {
+    const address = (socket.remoteAddress ?? '').replace(/^::ffff:/, '').split('%')[0] ?? '';
+    return address === '' ? null : addressCanonical(address);
+  } catch {
+    return null;
+  }
 }
