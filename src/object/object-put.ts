@@ -68,7 +68,7 @@ export async function objectPut(
   put: ObjectPut,
 ): Promise<StoredObject> {
   nameCheck(put.name);
-  return bodyWrite(world, put, async ({ md5, sizeBytes, blob }) => {
+  return bodyWrite(world, put, async ({ md5, sizeBytes, blob }, finishedMs) => {
     const { etag, contentType, facts } = {
       etag: md5,
       contentType: put.contentType,
@@ -76,7 +76,7 @@ export async function objectPut(
       ...put.finish?.({ md5, sizeBytes }),
     };
     return shardOf(world, container.id).write(async (tx) => {
-      if (blob !== null) await blobInsert(tx, blob);
+      if (blob !== null) await blobInsert(tx, blob, { finishedMs, nowMs: world.clock.now() });
       return versionAdd(tx, world, container, {
         name: put.name,
         sizeBytes,
@@ -101,7 +101,7 @@ export function nameCheck(name: string): void {
 export async function bodyWrite<T>(
   world: ObjectWorld,
   put: Pick<ObjectPut, 'body' | 'sizeBytes' | 'limitBytes' | 'hashes' | 'key'>,
-  commit: (written: WrittenBlob) => Promise<T>,
+  commit: (written: WrittenBlob, finishedMs: number) => Promise<T>,
 ): Promise<T> {
   const written = await world.blobs.write(put.body, {
     sizeBytes: put.sizeBytes,
@@ -109,8 +109,9 @@ export async function bodyWrite<T>(
     hashes: put.hashes ?? [],
     key: put.key ?? null,
   });
+  const finishedMs = world.clock.now();
   try {
-    return await commit(written);
+    return await commit(written, finishedMs);
   } catch (error) {
     // Only what was surely refused: after any other error the commit may have happened.
     if (error instanceof Failure && written.blob !== null) await world.blobs.discard(written.blob);

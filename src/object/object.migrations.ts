@@ -150,6 +150,12 @@ async function blobTables(db: Kysely<unknown>, bytes: Raw, clustered: Raw): Prom
     .createTable('closed_segment')
     .addColumn('name', 'text', (c) => c.primaryKey().notNull())
     .addColumn('closed_ms', 'bigint', required)
+    .addColumn('emptied_ms', 'bigint')
+    .execute();
+  await db.schema
+    .createTable('segment_dead')
+    .addColumn('segment', 'text', (c) => c.primaryKey().notNull())
+    .addColumn('bytes', 'bigint', required)
     .execute();
 }
 

@@ -82,7 +82,14 @@ export interface ShardTables {
   /** Files that nothing needs any more; removed once no reader can be in them. */
   reclaim: { blob: string; deleted_ms: number };
   /** Segments that are being emptied: nothing may be added to them. */
-  closed_segment: { name: string; closed_ms: number };
+  closed_segment: {
+    name: string;
+    closed_ms: number;
+    /** When nothing named it any more. */
+    emptied_ms: number | null;
+  };
+  /** How much of a segment nothing needs any more. */
+  segment_dead: { segment: string; bytes: number };
   /** What is to be told to others (notifications), until it was. */
   event: { id: string; topic: string; value: string; due_ms: number };
   upload: {

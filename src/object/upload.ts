@@ -94,13 +94,14 @@ export async function partPut(
   upload: Upload,
   put: PartPut,
 ): Promise<UploadPart> {
-  return bodyWrite(world, put, async ({ md5, sizeBytes, blob }) => {
+  return bodyWrite(world, put, async ({ md5, sizeBytes, blob }, finishedMs) => {
     const { facts = {}, etag = md5 } = put.finish?.({ md5, sizeBytes }) ?? {};
     const part = { number: put.number, sizeBytes, etag, modifiedUs: world.ticksUs(), facts };
     await shardOf(world, upload.containerId).write(async (tx) => {
       await uploadCheck(tx, upload);
-      if (blob !== null) await blobInsert(tx, blob);
-      const kept = { blob: blob?.id ?? null, nowMs: world.clock.now() };
+      const nowMs = world.clock.now();
+      if (blob !== null) await blobInsert(tx, blob, { finishedMs, nowMs });
+      const kept = { blob: blob?.id ?? null, nowMs };
       await partUpsert(tx, upload.id, part, kept);
     });
     return part;

@@ -20,6 +20,7 @@ import {
 
 export interface TestStore extends AsyncDisposable {
   readonly world: ObjectWorld;
+  readonly disk: DiskBlobs;
   readonly folder: string;
   /** Moves the clock. */
   pass(ms: number): void;
@@ -28,6 +29,8 @@ export interface TestStore extends AsyncDisposable {
 export interface StoreOptions {
   readonly settings?: Partial<ObjectSettings>;
   readonly shardCount?: number;
+  /** Names of further folders that hold the same bytes. */
+  readonly mirrors?: readonly string[];
   readonly identity?: ObjectWorld['identity'];
 }
 
@@ -54,9 +57,16 @@ export async function storeOpen(options: StoreOptions = {}): Promise<TestStore> 
     shards: shardNumbers.map((n) => engine(`shard-${n}`)),
   };
   await objectMigrate(databases);
+  const folders = [join(folder, 'blobs'), ...(options.mirrors ?? []).map((m) => join(folder, m))];
+  const disk = new DiskBlobs({
+    folders: folders as [string, ...string[]],
+    clock,
+    ids: randomIds,
+    log: silentLog,
+  });
   const world = objectWorldOpen({
     ...databases,
-    blobs: new DiskBlobs(join(folder, 'blobs'), randomIds),
+    blobs: disk,
     identity: options.identity ?? noIdentity,
     clock,
     ids: randomIds,
@@ -65,9 +75,11 @@ export async function storeOpen(options: StoreOptions = {}): Promise<TestStore> 
   });
   return {
     world,
+    disk,
     folder,
     pass: (ms) => void (nowMs += ms),
     async [Symbol.asyncDispose]() {
+      await disk.close();
       for (const each of engines) await each.close();
       rmSync(folder, { recursive: true });
     },

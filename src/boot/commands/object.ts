@@ -8,6 +8,7 @@ export const objectCommand: Command = {
 
   --data DIR             a store of its own, without a cloud, kept in this folder
   --listen HOST:PORT     where it listens (default 127.0.0.1:8080)
+  --mirror DIR           all bytes are in this folder of another disk too, and mended from there; repeatable
   --tempauth USER:KEY    who may use it, with Swift's /auth/v1.0; also ACCOUNT:USER:KEY[:GROUP,GROUP]; repeatable
   --s3-key ACCESS:SECRET who may use it with S3; also ACCESS:SECRET:ACCOUNT; repeatable
   --workers N            processes that share the port (default 1)
@@ -23,6 +24,7 @@ examples:
   options: {
     data: { type: 'string' },
     listen: { type: 'string', default: '127.0.0.1:8080' },
+    mirror: { type: 'string', multiple: true },
     tempauth: { type: 'string', multiple: true },
     's3-key': { type: 'string', multiple: true },
     workers: { type: 'string', default: '1' },
@@ -43,6 +45,7 @@ examples:
     const { standaloneRun } = await import('../object/standalone.ts');
     return standaloneRun({
       dataDir: resolve(data),
+      mirrors: textsOf(input, 'mirror').map((folder) => resolve(folder)),
       listen: listenOf(input),
       workers: workersOf(input),
       worker: workerOf(input),

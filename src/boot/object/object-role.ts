@@ -44,6 +44,7 @@ async function objectRun(options: ObjectOptions): Promise<void> {
   const { region } = enginesOpen(layout);
   const store = await storeOpen({
     dataDir: layout.objectDir,
+    mirrors: [],
     engineOpen,
     settings: {
       ...objectSettingsDefault,
@@ -62,9 +63,8 @@ async function objectRun(options: ObjectOptions): Promise<void> {
         key: readFileSync(layout.serverKey, 'utf8'),
       }
     : null;
-  const { world } = store;
   const leads = worker === 0;
-  await objectServe({ world, fronts: objectFronts, listen, tls: keys, leads, signal, ready });
+  await objectServe({ ...store, fronts: objectFronts, listen, tls: keys, leads, signal, ready });
   await store.close();
   await region.close();
 }

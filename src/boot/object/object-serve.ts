@@ -4,6 +4,7 @@ import { systemClock as clock } from '../../kernel/clock.ts';
 import { hostname } from 'node:os';
 import { leaseHold } from '../../kernel/lease.ts';
 import { reconcilerLoop, Waker, type Reconciler } from '../../kernel/reconciler.ts';
+import type { DiskBlobs } from '../../object/blob/disk-blobs.ts';
 import type { Front } from '../../object/front.ts';
 import { objectServer } from '../../object/http/object-server.ts';
 import { objectReconcilers } from '../../object/object.reconcilers.ts';
@@ -15,6 +16,7 @@ const drainMs = 10_000;
 
 export interface ObjectServe {
   readonly world: ObjectWorld;
+  readonly disk: DiskBlobs;
   readonly fronts: ObjectFronts;
   readonly listen: Listen;
   readonly tls: { readonly cert: string; readonly key: string } | null;
@@ -33,23 +35,23 @@ export interface ObjectFronts {
 
 /** Serves both APIs until the signal. */
 export async function objectServe(options: ObjectServe): Promise<void> {
-  const { world, fronts, listen, tls, signal, ready } = options;
+  const { world, disk, fronts, listen, tls, signal, ready } = options;
   const server = objectServer({ world, swift: fronts.swift, s3: fronts.s3, tls });
   // Every worker has a socket of its own on the port; the kernel spreads connections over them.
   server.listen({ host: listen.host, port: listen.port, backlog: 1024, reusePort: true });
   await once(server, 'listening');
   ready();
-  const work = reconcilersRun(options);
+  const work = Promise.all([reconcilersRun(options), disk.worker.beat(signal)]);
   if (!signal.aborted) await once(signal, 'abort');
   await drain(server);
   await work;
 }
 
-async function reconcilersRun({ world, fronts, leads, signal }: ObjectServe): Promise<void> {
+async function reconcilersRun({ world, disk, fronts, leads, signal }: ObjectServe): Promise<void> {
   const { log } = world;
   const run = async (stop: AbortSignal): Promise<void> => {
     const parts = { clock, log, stop };
-    const all = [...objectReconcilers(world), ...fronts.reconcilers(world)];
+    const all = [...objectReconcilers(world, disk), ...fronts.reconcilers(world)];
     await Promise.all(all.map((each) => reconcilerLoop(each, new Waker(), parts)));
   };
   if (leads === 'by lease') {

@@ -18,6 +18,8 @@ import { fileWrite } from '../files.ts';
 /** What one store is made of, on one disk. */
 export interface StoreParts {
   readonly dataDir: string;
+  /** Folders on other disks that hold all bytes too. */
+  readonly mirrors: readonly string[];
   readonly engineOpen: (path: string) => Engine;
   readonly settings: Omit<ObjectSettings, 'secret'>;
   readonly identity: ObjectWorld['identity'];
@@ -28,6 +30,7 @@ export interface StoreParts {
 
 export interface OpenStore {
   readonly world: ObjectWorld;
+  readonly disk: DiskBlobs;
   close(): Promise<void>;
 }
 
@@ -68,16 +71,25 @@ function fileWriteOnce(path: string, text: string): void {
 
 /** One process's view of a store that was prepared. */
 export async function storeOpen(parts: StoreParts): Promise<OpenStore> {
-  const { dataDir, engineOpen, settings, ...rest } = parts;
+  const { dataDir, mirrors, engineOpen, settings, ...rest } = parts;
   const engines = enginesOpen(dataDir, engineOpen);
   const secret = Buffer.from(readFileSync(join(dataDir, 'secret.key'), 'utf8').trim(), 'base64url');
+  const { clock, ids, log } = rest;
+  const disk = new DiskBlobs({ folders: [dataDir, ...mirrors], clock, ids, log });
   const world = objectWorldOpen({
     ...rest,
     ...engines,
     settings: { ...settings, secret },
-    blobs: new DiskBlobs(dataDir, rest.ids),
+    blobs: disk,
   });
-  return { world, close: () => enginesClose(engines) };
+  return {
+    world,
+    disk,
+    close: async () => {
+      await disk.close();
+      await enginesClose(engines);
+    },
+  };
 }
 
 interface Engines {

@@ -17,6 +17,7 @@ import { workersRun } from './workers.ts';
 
 export interface Standalone {
   readonly dataDir: string;
+  readonly mirrors: readonly string[];
   readonly listen: Listen;
   readonly workers: number;
   /** One of several; null: the only one, or the one that starts them. */
@@ -67,6 +68,7 @@ async function serve(options: Standalone, { log, ...run }: Run): Promise<number>
   const { dataDir, listen } = options;
   const store = await storeOpen({
     dataDir,
+    mirrors: options.mirrors,
     engineOpen: sqliteOpen,
     settings: { ...settings, tempauth },
     identity,
@@ -76,7 +78,7 @@ async function serve(options: Standalone, { log, ...run }: Run): Promise<number>
   });
   try {
     const tls = tlsOf(options);
-    await objectServe({ world: store.world, fronts: objectFronts, listen, tls, ...run });
+    await objectServe({ ...store, fronts: objectFronts, listen, tls, ...run });
     return exitCodes.ok;
   } catch (error) {
     log.error('ended by an error', { causes: causesOf(error) });

@@ -1,36 +1,56 @@
-import { createDecipheriv, type Decipheriv } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { hash } from 'node:crypto';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
+import { dirname, join } from 'node:path';
+import type { Clock } from '../../kernel/clock.ts';
 import type { Ids } from '../../kernel/ids.ts';
-import {
-  DamagedBlob,
-  type Blob,
-  type BlobRead,
-  type BlobStore,
-  type BlobWrite,
-  type WrittenBlob,
-} from './blob.model.ts';
-import { blockBytes, blocksOf, BlockSums, bodyLimited, counterOf } from './body-intake.ts';
+import type { Log } from '../../kernel/log.ts';
+import type { Blob, BlobRead, BlobStore, BlobWrite, WrittenBlob } from './blob.model.ts';
+import { blockBytes, bodyLimited, blocksOf, BlockSums, headTake } from './body-intake.ts';
+import { blockDecipher, blockRead, blocksIn } from './block-read.ts';
 import { fullDiskOf } from './disk-full.ts';
+import { FileCache } from './file-cache.ts';
+import { blobFolder, blobFolderMake, folderSync, wholeWrite, type BlobFolder } from './files.ts';
+import { SegmentLog } from './segment-log.ts';
+import { WorkerFile } from './worker-file.ts';
 
-/** Files in 256 folders by the last two digits of their ids. */
+/** Larger ones are files of their own: a segment is to hold many. */
+export const smallBytes = 128 << 10;
+
+export interface DiskBlobsOptions {
+  /** The first is read; the others hold the same and mend it. */
+  readonly folders: readonly [string, ...string[]];
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+}
+
+/** Bytes on disks of this machine: small ones in segment logs, others in files; in every folder the same. */
 export class DiskBlobs implements BlobStore {
-  readonly #folder: string;
+  readonly folders: readonly BlobFolder[];
+  readonly worker: WorkerFile;
+  readonly segments: SegmentLog;
+  readonly #files = new FileCache();
   readonly #ids: Ids;
+  readonly #log: Log;
 
-  constructor(folder: string, ids: Ids) {
-    this.#folder = folder;
+  constructor({ folders, clock, ids, log }: DiskBlobsOptions) {
+    this.folders = folders.map(blobFolder);
+    for (const folder of this.folders) blobFolderMake(folder);
+    this.worker = new WorkerFile(folders[0], ids.uuid(), clock);
+    const logs = this.folders.map(({ segments }) => segments);
+    this.segments = new SegmentLog(logs, ids, (name) => this.worker.segmentSet(name));
     this.#ids = ids;
-    mkdirSync(join(folder, 'incoming'), { recursive: true });
-    for (let n = 0; n < 256; n++) {
-      mkdirSync(join(folder, 'files', n.toString(16).padStart(2, '0')), { recursive: true });
-    }
+    this.#log = log;
+  }
+
+  async close(): Promise<void> {
+    await this.segments.close();
+    this.#files.close();
+    this.worker.close();
   }
 
   pin(): Disposable {
-    return { [Symbol.dispose]() {} };
+    return this.worker.pin();
   }
 
   async write(
@@ -38,118 +58,130 @@ export class DiskBlobs implements BlobStore {
     options: BlobWrite,
   ): Promise<WrittenBlob> {
     const id = this.#ids.uuid().replaceAll('-', '');
-    const sums = new BlockSums(id, options);
-    const temporary = join(this.#folder, 'incoming', id);
-    const stream = bodyLimited(Symbol.asyncIterator in body ? body : onceOf(body), options);
-    let file: FileHandle | null = null;
+    const { head, rest } = await headTake(body, options, smallBytes);
     try {
-      file = await open(temporary, 'wx', 0o600);
-      await blocksWrite(file, stream, sums);
-      if (sums.sizeBytes > 0) await file.datasync();
-      await file.close();
-      file = null;
-      const written = { sizeBytes: sums.sizeBytes, md5: sums.md5() };
-      if (sums.sizeBytes === 0) {
-        await rm(temporary);
-        return { blob: null, ...written };
-      }
-      await rename(temporary, this.#path(id));
-      await folderSync(join(this.#path(id), '..'));
-      const blob: Blob = {
-        id,
-        place: 'file',
-        segment: null,
-        at: 0,
-        sizeBytes: sums.sizeBytes,
-        sums: sums.sums(),
-      };
-      return { blob, ...written };
+      if (rest === null) return await this.#smallWrite(id, head, options);
+      return await this.#fileWrite(id, { head, rest }, options);
     } catch (error) {
-      await file?.close();
-      await rm(temporary, { force: true });
       throw fullDiskOf(error);
     }
   }
 
-  async discard({ id }: Blob): Promise<void> {
-    await rm(this.#path(id), { force: true });
+  async discard({ id, place }: Blob): Promise<void> {
+    // A record stays in its segment until that is compacted.
+    if (place === 'file') await this.fileRemove(id);
+  }
+
+  async fileRemove(id: string): Promise<void> {
+    for (const folder of this.folders) await rm(folder.file(id), { force: true });
+  }
+
+  pathOf(folder: BlobFolder, { id, place, segment }: Blob): string {
+    if (place === 'segment') return join(folder.segments, segment ?? '');
+    return folder.file(id);
   }
 
   async *read(blob: Blob, { range, key }: BlobRead): AsyncIterable<Uint8Array> {
-    const file = await open(this.#path(blob.id), 'r');
-    try {
-      const firstBlock = Math.floor(range.first / blockBytes);
-      const lastBlock = Math.floor(range.last / blockBytes);
-      const decipher = key === null ? null : decipherAt(key, blob.id, firstBlock * blockBytes);
-      for (let n = firstBlock; n <= lastBlock; n++) {
-        const stored = await blockRead(file, blob, n);
-        const plain = decipher === null ? stored : decipher.update(stored);
-        const start = n === firstBlock ? range.first - n * blockBytes : 0;
-        const end = n === lastBlock ? range.last - n * blockBytes + 1 : plain.length;
-        yield plain.subarray(start, end);
-      }
-    } finally {
-      await file.close();
+    const decipher = blockDecipher(key, blob.id, range);
+    for (const { number, start, end } of blocksIn(range)) {
+      const stored = await this.block(blob, number);
+      const plain = decipher === null ? stored : decipher.update(stored);
+      // Whole where it can be: such a chunk's memory can be given back at once.
+      yield start === 0 && end >= plain.length ? plain : plain.subarray(start, end);
     }
   }
 
   async readWhole(blob: Blob, options: BlobRead): Promise<Uint8Array> {
+    if (options.key === null && options.range.last < blockBytes) {
+      const block = await this.block(blob, 0);
+      return block.subarray(options.range.first, options.range.last + 1);
+    }
     return Buffer.concat(await Array.fromAsync(this.read(blob, options)));
   }
 
-  #path(id: string): string {
-    return join(this.#folder, 'files', id.slice(-2), id);
+  /** One block, good; from another folder when the first has it no more. */
+  async block(blob: Blob, number: number): Promise<Buffer> {
+    let failure: unknown;
+    for (const [index, folder] of this.folders.entries()) {
+      try {
+        return await this.blockIn(folder, blob, number);
+      } catch (error) {
+        failure = error;
+        this.#log.error('stored bytes are damaged', {
+          blob: blob.id,
+          block: number,
+          path: this.pathOf(folder, blob),
+          copiesLeft: this.folders.length - index - 1,
+          error: String(error),
+        });
+      }
+    }
+    throw failure;
   }
-}
 
-// oxlint-disable-next-line require-await -- a body that is there already, as a stream
-async function* onceOf(bytes: Uint8Array): AsyncIterable<Uint8Array> {
-  yield bytes;
+  blockIn(folder: BlobFolder, blob: Blob, number: number): Promise<Buffer> {
+    const path = this.pathOf(folder, blob);
+    return this.#files.use(path, (file) => blockRead(file, blob, number));
+  }
+
+  forget(path: string): void {
+    this.#files.forget(path);
+  }
+
+  async #smallWrite(id: string, bytes: Buffer, options: BlobWrite): Promise<WrittenBlob> {
+    const { hashes, key } = options;
+    const sums = new BlockSums(id, { hashes, key, md5: false });
+    const md5 = hash('md5', bytes, 'hex');
+    if (bytes.length === 0) return { blob: null, sizeBytes: 0, md5 };
+    const stored = sums.take(bytes);
+    const place = await this.segments.append(id, stored);
+    const sizeBytes = bytes.length;
+    const blob: Blob = { id, place: 'segment', ...place, sizeBytes, sums: sums.sums() };
+    return { blob, sizeBytes, md5 };
+  }
+
+  async #fileWrite(
+    id: string,
+    body: { readonly head: Buffer; readonly rest: AsyncIterable<Uint8Array> },
+    { hashes, key, ...limits }: BlobWrite,
+  ): Promise<WrittenBlob> {
+    const sums = new BlockSums(id, { hashes, key, md5: true });
+    const files: FileHandle[] = [];
+    const temporary = this.folders.map(({ incoming }) => join(incoming, id));
+    try {
+      for (const path of temporary) files.push(await open(path, 'wx', 0o600));
+      await blocksWrite(files, blocksOf(body, bodyLimited(limits)), sums);
+      await Promise.all(files.map((file) => file.datasync()));
+      for (const file of files.splice(0)) await file.close();
+      for (const [index, folder] of this.folders.entries()) {
+        await rename(temporary[index] ?? '', folder.file(id));
+        await folderSync(dirname(folder.file(id)));
+      }
+    } catch (error) {
+      for (const file of files) await file.close();
+      for (const path of temporary) await rm(path, { force: true });
+      await this.fileRemove(id);
+      throw error;
+    }
+    const { sizeBytes } = sums;
+    const place = { place: 'file', segment: null, at: 0 } as const;
+    return { blob: { id, ...place, sizeBytes, sums: sums.sums() }, sizeBytes, md5: sums.md5() };
+  }
 }
 
 /** Two buffers: one is written while the other fills. */
 async function blocksWrite(
-  file: FileHandle,
-  body: AsyncIterable<Uint8Array>,
+  files: readonly FileHandle[],
+  blocks: AsyncIterable<Buffer>,
   sums: BlockSums,
 ): Promise<void> {
-  const [first, second] = [Buffer.allocUnsafeSlow(blockBytes), Buffer.allocUnsafeSlow(blockBytes)];
-  let turn = 0;
   let written: Promise<unknown> = Promise.resolve();
-  for await (const block of blocksOf(body, () => (turn++ % 2 === 0 ? first : second))) {
+  for await (const block of blocks) {
     const stored = sums.take(block);
     await written;
-    written = wholeWrite(file, stored);
+    written = Promise.all(files.map((file) => wholeWrite(file, stored)));
     // Its failure is met at the next block; until then nobody waits for it.
     written.catch(() => {});
   }
   await written;
-}
-
-async function wholeWrite(file: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) {
-    at += (await file.write(bytes, at, bytes.length - at)).bytesWritten;
-  }
-}
-
-async function blockRead(file: FileHandle, blob: Blob, n: number): Promise<Buffer> {
-  const size = Math.min(blockBytes, blob.sizeBytes - n * blockBytes);
-  const block = Buffer.allocUnsafeSlow(size);
-  const { bytesRead } = await file.read(block, 0, size, blob.at + n * blockBytes);
-  const wanted = Buffer.from(blob.sums).readUInt32LE(n * 4);
-  if (bytesRead === size && crc32(block) === wanted) return block;
-  throw new DamagedBlob(`block ${n} of ${blob.id} differs from its sum`);
-}
-
-function decipherAt(key: Uint8Array, id: string, offset: number): Decipheriv {
-  return createDecipheriv('aes-256-ctr', key, counterOf(id, offset));
-}
-
-async function folderSync(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }

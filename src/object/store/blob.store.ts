@@ -1,32 +1,42 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../kernel/db.ts';
-import { unavailable } from '../../kernel/errors.ts';
+import { unavailable, type Failure } from '../../kernel/errors.ts';
 import type { Blob } from '../blob/blob.model.ts';
 import type { ShardTables } from '../object.tables.ts';
 
 type ShardTx = Tx<ShardTables>;
 
+/** A file without a row is removed after an hour; no row may come then. */
+const commitLimitMs = 600_000;
+
+const late = (): Failure => unavailable('The bytes came too late; send them again.');
+
 /**
  * Bytes that were written become something the database knows. A segment that is being emptied takes no more: whoever
  * empties it has counted what is in it.
  */
-export async function blobInsert(tx: ShardTx, blob: Blob): Promise<void> {
-  const { id, place, segment, at, sizeBytes, sums } = blob;
+export async function blobInsert(
+  tx: ShardTx,
+  { id, place, segment, at, sizeBytes, sums }: Blob,
+  { finishedMs, nowMs }: { readonly finishedMs: number; readonly nowMs: number },
+): Promise<void> {
+  const isLate = nowMs - finishedMs > commitLimitMs;
   if (segment !== null) {
     const closed = await tx
       .selectFrom('closed_segment')
       .select('name')
       .where('name', '=', segment)
       .executeTakeFirst();
-    if (closed !== undefined) throw unavailable('The bytes came too late; send them again.');
+    if (closed !== undefined) throw late();
   }
+  if (isLate) throw late();
   await tx
     .insertInto('blob')
     .values({ id, place, segment, at, size: sizeBytes, sums, refs: 1, damaged_ms: null })
     .execute();
 }
 
-const blobColumns = [
+export const blobColumns = [
   'blob.id',
   'blob.place',
   'blob.segment',
@@ -37,7 +47,7 @@ const blobColumns = [
 
 type BlobRow = Pick<ShardTables['blob'], 'id' | 'place' | 'segment' | 'at' | 'size' | 'sums'>;
 
-const blobOf = ({ id, place, segment, at, size, sums }: BlobRow): Blob => ({
+export const blobOf = ({ id, place, segment, at, size, sums }: BlobRow): Blob => ({
   id,
   place,
   segment,
@@ -88,11 +98,16 @@ export async function blobRelease(tx: ShardTx, id: string, nowMs: number): Promi
     .updateTable('blob')
     .set({ refs: sql`refs - 1` })
     .where('id', '=', id)
-    .returning(['refs', 'place'])
+    .returning(['refs', 'place', 'segment', 'size'])
     .executeTakeFirst();
   if (row === undefined || row.refs > 0) return;
   await tx.deleteFrom('blob').where('id', '=', id).execute();
-  if (row.place === 'segment') return;
+  if (row.segment !== null) {
+    const { segment, size } = row;
+    await sql`insert into segment_dead (segment, bytes) values (${segment}, ${size})
+      on conflict (segment) do update set bytes = segment_dead.bytes + ${size}`.execute(tx);
+    return;
+  }
   await tx.insertInto('reclaim').values({ blob: id, deleted_ms: nowMs }).execute();
 }
 

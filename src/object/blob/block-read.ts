@@ -1,0 +1,45 @@
+import { createDecipheriv, type Decipheriv } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
+import type { ByteRange } from '../object.model.ts';
+import { DamagedBlob, type Blob } from './blob.model.ts';
+import { blockBytes, counterOf } from './body-intake.ts';
+
+export interface BlockPart {
+  readonly number: number;
+  /** The wanted bytes of the block: from `start`, before `end`. */
+  readonly start: number;
+  readonly end: number;
+}
+
+export function* blocksIn({ first, last }: ByteRange): Iterable<BlockPart> {
+  const lastBlock = Math.floor(last / blockBytes);
+  for (let number = Math.floor(first / blockBytes); number <= lastBlock; number++) {
+    const from = number * blockBytes;
+    const start = Math.max(first - from, 0);
+    yield { number, start, end: Math.min(last - from + 1, blockBytes) };
+  }
+}
+
+/** One block as stored, held against its sum. A new buffer each time: the socket may still be sending the last one. */
+export async function blockRead(file: FileHandle, blob: Blob, number: number): Promise<Buffer> {
+  const size = Math.min(blockBytes, blob.sizeBytes - number * blockBytes);
+  const block = Buffer.allocUnsafeSlow(size);
+  const { bytesRead } = await file.read(block, 0, size, blob.at + number * blockBytes);
+  if (bytesRead === size && crc32(block) === sumOf(blob, number)) return block;
+  throw new DamagedBlob(`block ${number} of ${blob.id} differs from its sum`);
+}
+
+const sumOf = ({ sums }: Blob, number: number): number =>
+  new DataView(sums.buffer, sums.byteOffset, sums.byteLength).getUint32(number * 4, true);
+
+/** Positioned at the first of the blocks that hold a range; null: the bytes are as they came. */
+export const blockDecipher = (
+  key: Uint8Array | null,
+  id: string,
+  { first }: ByteRange,
+): Decipheriv | null => {
+  if (key === null) return null;
+  const offset = Math.floor(first / blockBytes) * blockBytes;
+  return createDecipheriv('aes-256-ctr', key, counterOf(id, offset));
+};

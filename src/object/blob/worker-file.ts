@@ -1,0 +1,101 @@
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../../kernel/clock.ts';
+
+/** A worker that has not been heard of for so long has ended. */
+const silentMs = 60_000;
+const beatMs = 5_000;
+/** What was given up is kept so long at least. */
+const graceMs = 60_000;
+
+interface Beat {
+  readonly atMs: number;
+  /** Milliseconds at which its longest reader began; null: nobody reads. */
+  readonly oldestMs: number | null;
+  /** The segment that it appends to. */
+  readonly segment: string | null;
+}
+
+/**
+ * What a worker tells the one that reclaims space: a file of its own, written every few seconds. Not on the disk before
+ * others see it, and need not be: after a power cut there are no readers.
+ */
+export class WorkerFile {
+  readonly #folder: string;
+  readonly #path: string;
+  readonly #clock: Clock;
+  readonly #pins = new Set<{ readonly sinceMs: number }>();
+  #segment: string | null = null;
+
+  constructor(folder: string, id: string, clock: Clock) {
+    this.#folder = join(folder, 'workers');
+    this.#path = join(this.#folder, `${id}.json`);
+    this.#clock = clock;
+    mkdirSync(this.#folder, { recursive: true });
+    this.#write();
+  }
+
+  /** Tells the others every few seconds. */
+  async beat(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#clock.sleep(beatMs, signal);
+      if (!signal.aborted) this.#write();
+    }
+  }
+
+  close(): void {
+    rmSync(this.#path, { force: true });
+  }
+
+  pin(): Disposable {
+    const pin = { sinceMs: this.#clock.now() };
+    this.#pins.add(pin);
+    return { [Symbol.dispose]: () => void this.#pins.delete(pin) };
+  }
+
+  segmentSet(name: string | null): void {
+    this.#segment = name;
+    this.#write();
+  }
+
+  /** What was given up before this moment is in nobody's hands. */
+  horizonMs(): number {
+    const now = this.#clock.now();
+    this.#write();
+    return Math.min(now - graceMs, ...this.#beats().flatMap(({ oldestMs }) => oldestMs ?? []));
+  }
+
+  /** Segments that take records at this moment. */
+  segmentsInUse(): ReadonlySet<string> {
+    return new Set(this.#beats().flatMap(({ segment }) => segment ?? []));
+  }
+
+  #beats(): Beat[] {
+    const names = readdirSync(this.#folder).filter((name) => name.endsWith('.json'));
+    return names.flatMap((name) => {
+      const path = join(this.#folder, name);
+      try {
+        const beat = JSON.parse(readFileSync(path, 'utf8')) as Beat;
+        if (this.#clock.now() - beat.atMs <= silentMs) return [beat];
+        rmSync(path, { force: true });
+        return [];
+      } catch (error) {
+        // Its worker ended between the two calls.
+        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+        throw error;
+      }
+    });
+  }
+
+  #write(): void {
+    // In the order in which they came.
+    const [oldest] = this.#pins;
+    const beat: Beat = {
+      atMs: this.#clock.now(),
+      oldestMs: oldest?.sinceMs ?? null,
+      segment: this.#segment,
+    };
+    writeFileSync(`${this.#path}.new`, JSON.stringify(beat), { mode: 0o600 });
+    renameSync(`${this.#path}.new`, this.#path);
+  }
+}
