@@ -46,15 +46,15 @@ export async function storeOpen(options: StoreOptions = {}): Promise<TestStore> 
   let nowMs = 1_790_000_000_000;
   const clock = { now: () => nowMs, sleep: async () => {} };
   const engines: Engine[] = [];
-  const engine = (name: string): Engine => {
-    const opened = sqliteOpen(join(folder, `${name}.db`));
+  const engine = (): Engine => {
+    const opened = sqliteOpen(':memory:');
     engines.push(opened);
     return opened;
   };
   const shardNumbers = Array.from({ length: options.shardCount ?? 2 }, (_, n) => n);
   const databases = {
-    root: engine('root'),
-    shards: shardNumbers.map((n) => engine(`shard-${n}`)),
+    root: engine(),
+    shards: shardNumbers.map(engine),
   };
   await objectMigrate(databases);
   const folders = [join(folder, 'blobs'), ...(options.mirrors ?? []).map((m) => join(folder, m))];
