@@ -35,7 +35,10 @@ export function hotStatement<Tables, Args extends readonly unknown[], Row>(
     if (prepared === undefined) known.set(adapter, (prepared = prepare(tx)));
     const { query, parameters } = prepared;
     const values = parameters.map((one) => (one instanceof Slot ? args[one.index] : one));
-    const { rows } = await tx.executeQuery<Row>({ ...query, parameters: values } as CompiledQuery<Row>);
+    const { rows } = await tx.executeQuery<Row>({
+      ...query,
+      parameters: values,
+    } as CompiledQuery<Row>);
     return rows;
   };
 }

@@ -1,4 +1,4 @@
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setTimeout } from 'node:timers/promises';
 import { Kysely } from 'kysely';
 import type { Db, Engine, TableWatch, Tx } from '../../kernel/db.ts';
@@ -7,6 +7,11 @@ import { sqliteDialect } from './dialect.ts';
 
 interface Connection {
   readonly database: DatabaseSync;
+  /** Run for each transaction: parsing them costs as much as a point read. */
+  readonly begin: StatementSync;
+  readonly commit: StatementSync;
+  readonly savepoint: StatementSync;
+  readonly release: StatementSync;
   readonly kysely: Kysely<unknown>;
 }
 
@@ -53,11 +58,11 @@ export function sqliteOpen(path: string): Engine {
     // A database in memory has one connection: its reads queue with the writes.
     if (inMemory) return write(work);
     const reader = idleReaders.pop() ?? connectReader(path);
-    reader.database.exec('BEGIN');
+    reader.begin.run();
     try {
       return await work(reader.kysely as Tx<unknown>);
     } finally {
-      reader.database.exec('COMMIT');
+      reader.commit.run();
       idleReaders.push(reader);
     }
   };
@@ -95,7 +100,14 @@ function watchOf(database: DatabaseSync, sql: string): TableWatch {
 function connect(path: string): Connection {
   const database = new DatabaseSync(path, { timeout: 5_000 });
   database.exec('PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-8000');
-  return { database, kysely: new Kysely<unknown>({ dialect: sqliteDialect(database) }) };
+  return {
+    database,
+    begin: database.prepare('BEGIN'),
+    commit: database.prepare('COMMIT'),
+    savepoint: database.prepare('SAVEPOINT job'),
+    release: database.prepare('RELEASE job'),
+    kysely: new Kysely<unknown>({ dialect: sqliteDialect(database) }),
+  };
 }
 
 function connectReader(path: string): Connection {
@@ -104,15 +116,16 @@ function connectReader(path: string): Connection {
   return connection;
 }
 
-async function commitGroup({ database, kysely }: Connection, jobs: readonly Job[]): Promise<void> {
+async function commitGroup(writer: Connection, jobs: readonly Job[]): Promise<void> {
+  const { database, kysely } = writer;
   const settle: (() => void)[] = [];
   try {
     await writerBegin(database);
     for (const job of jobs) {
-      database.exec('SAVEPOINT job');
+      writer.savepoint.run();
       try {
         const value = await job.work(kysely as Tx<unknown>);
-        database.exec('RELEASE job');
+        writer.release.run();
         settle.push(() => job.resolve(value));
       } catch (error) {
         // A full disk rolls the whole transaction back by itself: then there is no savepoint to return to.
@@ -121,7 +134,7 @@ async function commitGroup({ database, kysely }: Connection, jobs: readonly Job[
         settle.push(() => job.reject(error));
       }
     }
-    database.exec('COMMIT');
+    writer.commit.run();
   } catch (error) {
     if (database.isTransaction) database.exec('ROLLBACK');
     for (const job of jobs) job.reject(error);

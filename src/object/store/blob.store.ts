@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../kernel/db.ts';
+import { hotStatement } from '../../kernel/hot-statement.ts';
 import { unavailable, type Failure } from '../../kernel/errors.ts';
 import type { Blob } from '../blob/blob.model.ts';
 import type { ShardTables } from '../object.tables.ts';
@@ -10,6 +11,23 @@ type ShardTx = Tx<ShardTables>;
 const commitLimitMs = 600_000;
 
 const late = (): Failure => unavailable('The bytes came too late; send them again.');
+
+const selectClosed = hotStatement((tx: ShardTx, name: string) =>
+  tx.selectFrom('closed_segment').select('name').where('name', '=', name),
+);
+
+const insertBlob = hotStatement(
+  (
+    tx: ShardTx,
+    id: string,
+    place: Blob['place'],
+    segment: string | null,
+    at: number,
+    size: number,
+    sums: Uint8Array,
+  ) =>
+    tx.insertInto('blob').values({ id, place, segment, at, size, sums, refs: 1, damaged_ms: null }),
+);
 
 /**
  * Bytes that were written become something the database knows. A segment that is being emptied takes no more: whoever
@@ -22,18 +40,11 @@ export async function blobInsert(
 ): Promise<void> {
   const isLate = nowMs - finishedMs > commitLimitMs;
   if (segment !== null) {
-    const closed = await tx
-      .selectFrom('closed_segment')
-      .select('name')
-      .where('name', '=', segment)
-      .executeTakeFirst();
+    const [closed] = await selectClosed(tx, segment);
     if (closed !== undefined) throw late();
   }
   if (isLate) throw late();
-  await tx
-    .insertInto('blob')
-    .values({ id, place, segment, at, size: sizeBytes, sums, refs: 1, damaged_ms: null })
-    .execute();
+  await insertBlob(tx, id, place, segment, at, sizeBytes, sums);
 }
 
 export const blobColumns = [
@@ -57,13 +68,35 @@ export const blobOf = ({ id, place, segment, at, size, sums }: BlobRow): Blob =>
 });
 
 export async function blobGet(tx: ShardTx, id: string): Promise<Blob> {
-  const row = await tx
-    .selectFrom('blob')
-    .select(blobColumns)
-    .where('id', '=', id)
-    .executeTakeFirstOrThrow();
+  const [row] = await selectBlob(tx, id);
+  if (row === undefined) throw new Error(`the bytes ${id} have no row`);
   return blobOf(row);
 }
+
+const selectBlob = hotStatement((tx: ShardTx, id: string) =>
+  tx.selectFrom('blob').select(blobColumns).where('id', '=', id),
+);
+
+const updateRefs = hotStatement((tx: ShardTx, id: string) =>
+  tx
+    .updateTable('blob')
+    .set({ refs: sql`refs - 1` })
+    .where('id', '=', id)
+    .returning(['refs', 'segment', 'size']),
+);
+
+const deleteBlob = hotStatement((tx: ShardTx, id: string) =>
+  tx.deleteFrom('blob').where('id', '=', id),
+);
+
+const insertDead = hotStatement((tx: ShardTx, segment: string, bytes: number, more: number) =>
+  tx
+    .insertInto('segment_dead')
+    .values({ segment, bytes })
+    .onConflict((conflict) =>
+      conflict.column('segment').doUpdateSet({ bytes: sql`segment_dead.bytes + ${more}` }),
+    ),
+);
 
 export interface PieceBlob {
   readonly offset: number;
@@ -94,18 +127,11 @@ export async function piecesOf(
 
 /** One need less; what nobody needs is reclaimed later, when no reader can be in it any more. */
 export async function blobRelease(tx: ShardTx, id: string, nowMs: number): Promise<void> {
-  const row = await tx
-    .updateTable('blob')
-    .set({ refs: sql`refs - 1` })
-    .where('id', '=', id)
-    .returning(['refs', 'place', 'segment', 'size'])
-    .executeTakeFirst();
+  const [row] = await updateRefs(tx, id);
   if (row === undefined || row.refs > 0) return;
-  await tx.deleteFrom('blob').where('id', '=', id).execute();
+  await deleteBlob(tx, id);
   if (row.segment !== null) {
-    const { segment, size } = row;
-    await sql`insert into segment_dead (segment, bytes) values (${segment}, ${size})
-      on conflict (segment) do update set bytes = segment_dead.bytes + ${size}`.execute(tx);
+    await insertDead(tx, row.segment, row.size, row.size);
     return;
   }
   await tx.insertInto('reclaim').values({ blob: id, deleted_ms: nowMs }).execute();

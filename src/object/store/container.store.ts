@@ -1,6 +1,7 @@
 import { sql, type SelectQueryBuilder } from 'kysely';
 import { notFound } from '../../kernel/errors.ts';
 import type { Tx } from '../../kernel/db.ts';
+import { hotStatement } from '../../kernel/hot-statement.ts';
 import type { Container, Counts } from '../container.model.ts';
 import type { ShardTables } from '../object.tables.ts';
 import { containerOf, type ContainerRow } from './rows.ts';
@@ -27,21 +28,23 @@ const joined = (
       'version_bytes',
     ]);
 
+const selectByName = hotStatement((tx: ShardTx, account: string, name: string) =>
+  joined(tx).where('account', '=', account).where('name', '=', name),
+);
+const selectById = hotStatement((tx: ShardTx, id: number) => joined(tx).where('id', '=', id));
+
 export async function containerByName(
   tx: ShardTx,
   account: string,
   name: string,
 ): Promise<Container | null> {
-  const row = await joined(tx)
-    .where('account', '=', account)
-    .where('name', '=', name)
-    .executeTakeFirst();
+  const [row] = await selectByName(tx, account, name);
   return row === undefined ? null : containerOf(row);
 }
 
 /** As it is in this transaction; throws when it was deleted meanwhile. */
 export async function containerById(tx: ShardTx, id: number): Promise<Container> {
-  const row = await joined(tx).where('id', '=', id).executeTakeFirst();
+  const [row] = await selectById(tx, id);
   if (row === undefined) throw notFound('The container was deleted.', { type: 'NoSuchContainer' });
   return containerOf(row);
 }
@@ -95,11 +98,29 @@ export async function containerRemove(tx: ShardTx, id: number): Promise<void> {
   await tx.deleteFrom('container_count').where('container_id', '=', id).execute();
 }
 
+const updateCounts = hotStatement(
+  (
+    tx: ShardTx,
+    id: number,
+    objects: number,
+    bytes: number,
+    versions: number,
+    versionBytes: number,
+  ) =>
+    tx
+      .updateTable('container_count')
+      .set({
+        objects: sql`objects + ${objects}`,
+        bytes: sql`bytes + ${bytes}`,
+        versions: sql`versions + ${versions}`,
+        version_bytes: sql`version_bytes + ${versionBytes}`,
+      })
+      .where('container_id', '=', id),
+);
+
 export async function countsAdd(tx: ShardTx, id: number, change: Counts): Promise<void> {
   const { objects, bytes, versions, versionBytes } = change;
-  await sql`update container_count set objects = objects + ${objects}, bytes = bytes + ${bytes},
-    versions = versions + ${versions}, version_bytes = version_bytes + ${versionBytes}
-    where container_id = ${id}`.execute(tx);
+  await updateCounts(tx, id, objects, bytes, versions, versionBytes);
 }
 
 export interface ContainerPage {

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../kernel/db.ts';
+import { hotStatement } from '../../kernel/hot-statement.ts';
 import type { ObjectRow, ShardTables } from '../object.tables.ts';
 
 type ShardTx = Tx<ShardTables>;
@@ -9,14 +10,17 @@ export async function currentGet(
   containerId: number,
   name: string,
 ): Promise<ObjectRow | null> {
-  const row = await tx
+  const [row] = await selectCurrent(tx, containerId, name);
+  return row ?? null;
+}
+
+const selectCurrent = hotStatement((tx: ShardTx, containerId: number, name: string) =>
+  tx
     .selectFrom('object')
     .selectAll()
     .where('container_id', '=', containerId)
-    .where('name', '=', name)
-    .executeTakeFirst();
-  return row ?? null;
-}
+    .where('name', '=', name),
+);
 
 /** The newest of the versions that are not current: the latest of all when there is no current one. */
 export async function newestVersion(
@@ -24,16 +28,19 @@ export async function newestVersion(
   containerId: number,
   name: string,
 ): Promise<ObjectRow | null> {
-  const row = await tx
+  const [row] = await selectNewest(tx, containerId, name);
+  return row ?? null;
+}
+
+const selectNewest = hotStatement((tx: ShardTx, containerId: number, name: string) =>
+  tx
     .selectFrom('version')
     .selectAll()
     .where('container_id', '=', containerId)
     .where('name', '=', name)
     .orderBy('seq', 'desc')
-    .limit(1)
-    .executeTakeFirst();
-  return row ?? null;
-}
+    .limit(1),
+);
 
 /** Which version: `null` for the one without a number, else its number. */
 export interface VersionKey {
@@ -80,21 +87,71 @@ export async function versionBySeq(
 
 /** Takes the place of the current one, which the caller has moved or released. */
 export async function currentPut(tx: ShardTx, row: ObjectRow): Promise<void> {
-  const { container_id: _container, name: _name, ...rest } = row;
-  await tx
-    .insertInto('object')
-    .values(row)
-    .onConflict((conflict) => conflict.columns(['container_id', 'name']).doUpdateSet(rest))
-    .execute();
+  const { container_id, name, seq, versioned, marker, size, etag, content_type } = row;
+  const { modified_us, expires_ms, body, pieces, facts } = row;
+  const key = [container_id, name] as const;
+  const rest = [seq, versioned, marker, size, etag, content_type, modified_us, expires_ms] as const;
+  await upsertCurrent(tx, ...key, ...rest, body, pieces, facts);
 }
 
+const upsertCurrent = hotStatement(
+  (
+    tx: ShardTx,
+    container_id: number,
+    name: string,
+    seq: number,
+    versioned: ObjectRow['versioned'],
+    marker: ObjectRow['marker'],
+    size: number,
+    etag: string,
+    content_type: string,
+    modified_us: number,
+    expires_ms: number | null,
+    body: string | null,
+    pieces: number,
+    facts: string,
+  ) =>
+    tx
+      .insertInto('object')
+      .values({
+        container_id,
+        name,
+        seq,
+        versioned,
+        marker,
+        size,
+        etag,
+        content_type,
+        modified_us,
+        expires_ms,
+        body,
+        pieces,
+        facts,
+      })
+      .onConflict((conflict) =>
+        conflict.columns(['container_id', 'name']).doUpdateSet((e) => ({
+          seq: e.ref('excluded.seq'),
+          versioned: e.ref('excluded.versioned'),
+          marker: e.ref('excluded.marker'),
+          size: e.ref('excluded.size'),
+          etag: e.ref('excluded.etag'),
+          content_type: e.ref('excluded.content_type'),
+          modified_us: e.ref('excluded.modified_us'),
+          expires_ms: e.ref('excluded.expires_ms'),
+          body: e.ref('excluded.body'),
+          pieces: e.ref('excluded.pieces'),
+          facts: e.ref('excluded.facts'),
+        })),
+      ),
+);
+
 export async function currentRemove(tx: ShardTx, containerId: number, name: string): Promise<void> {
-  await tx
-    .deleteFrom('object')
-    .where('container_id', '=', containerId)
-    .where('name', '=', name)
-    .execute();
+  await deleteCurrent(tx, containerId, name);
 }
+
+const deleteCurrent = hotStatement((tx: ShardTx, containerId: number, name: string) =>
+  tx.deleteFrom('object').where('container_id', '=', containerId).where('name', '=', name),
+);
 
 export async function versionInsert(tx: ShardTx, row: ObjectRow): Promise<void> {
   await tx.insertInto('version').values(row).execute();
