@@ -4,6 +4,7 @@ import type { Ids } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
 import { kernelMigrations } from '../kernel/tables.ts';
 import type { BlobStore } from './blob/blob.model.ts';
+import { fullDiskOf } from './blob/disk-full.ts';
 import type { ObjectIdentity } from './identity.port.ts';
 import { rootMigrations, shardMigrations } from './object.migrations.ts';
 import type { RootTables, ShardTables } from './object.tables.ts';
@@ -90,7 +91,16 @@ export async function objectMigrate({
 
 export const objectWorldOpen = ({ root, shards, ...parts }: WorldParts): ObjectWorld => ({
   ...parts,
-  root: root.db(),
-  shards: shards.map((shard) => shard.db()),
+  root: fullDiskTold(root.db()),
+  shards: shards.map((shard) => fullDiskTold(shard.db())),
   ticksUs: ticksOf(parts.clock),
+});
+
+/** A database that cannot grow says so in the words of the store. */
+const fullDiskTold = <Tables>(db: Db<Tables>): Db<Tables> => ({
+  read: (work) => db.read(work),
+  write: (work) =>
+    db.write(work).catch((error: unknown) => {
+      throw fullDiskOf(error);
+    }),
 });

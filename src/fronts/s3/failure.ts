@@ -203,7 +203,7 @@ export const codeOfKind: Readonly<Record<FailureKind, S3Code>> = {
   too_large: 'EntityTooLarge',
   unsupported_media: 'InvalidRequest',
   over_quota: 'QuotaExceeded',
-  no_capacity: 'SlowDown',
+  no_capacity: 'QuotaExceeded',
   not_implemented: 'NotImplemented',
   unavailable: 'ServiceUnavailable',
 };

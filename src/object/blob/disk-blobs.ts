@@ -8,6 +8,7 @@ import type { Blob, BlobRead, BlobStore, BlobWrite, WrittenBlob } from './blob.m
 import { blockBytes, bodyLimited, blocksOf, BlockSums, headTake } from './body-intake.ts';
 import { blockDecipher, blockRead, blocksIn } from './block-read.ts';
 import { fullDiskOf } from './disk-full.ts';
+import { DiskRoom } from './disk-room.ts';
 import { FileCache } from './file-cache.ts';
 import { blobFolder, blobFolderMake, folderSync, wholeWrite, type BlobFolder } from './files.ts';
 import { SegmentLog } from './segment-log.ts';
@@ -30,6 +31,7 @@ export class DiskBlobs implements BlobStore {
   readonly worker: WorkerFile;
   readonly segments: SegmentLog;
   readonly #files = new FileCache();
+  readonly #rooms: readonly DiskRoom[];
   readonly #ids: Ids;
   readonly #log: Log;
 
@@ -39,6 +41,7 @@ export class DiskBlobs implements BlobStore {
     this.worker = new WorkerFile(folders[0], ids.uuid(), clock);
     const logs = this.folders.map(({ segments }) => segments);
     this.segments = new SegmentLog(logs, ids, (name) => this.worker.segmentSet(name));
+    this.#rooms = folders.map((folder) => new DiskRoom(folder, clock));
     this.#ids = ids;
     this.#log = log;
   }
@@ -57,6 +60,7 @@ export class DiskBlobs implements BlobStore {
     body: AsyncIterable<Uint8Array> | Uint8Array,
     options: BlobWrite,
   ): Promise<WrittenBlob> {
+    for (const room of this.#rooms) await room.check();
     const id = this.#ids.uuid().replaceAll('-', '');
     const { head, rest } = await headTake(body, options, smallBytes);
     try {
