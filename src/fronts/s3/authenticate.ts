@@ -62,7 +62,7 @@ export async function requestAuthenticate(
   const claim = claimOf(view);
   if (claim === null) {
     const text = headerText(headers, 'x-amz-content-sha256');
-    return { caller: anonymous, payload: payloadOf(text ?? 'UNSIGNED-PAYLOAD', null) };
+    return { caller: anonymous, payload: payloadAnonymous(text) };
   }
   if (headers['x-amz-security-token'] !== undefined) throw new S3Failure('InvalidToken');
   const key = await accessKeyFind(world, claim.accessKey);
@@ -70,9 +70,10 @@ export async function requestAuthenticate(
   if (claim.version === 2) {
     claimV2Verify(claim, view, key.secret, nowMs);
     const signature = { version: 2, isQuery: claim.isQuery, ageMs: 0 } as const;
+    const text = headerText(headers, 'x-amz-content-sha256');
     return {
       caller: callerOf(world, claim.accessKey, key, signature),
-      payload: { kind: 'unsigned' },
+      payload: payloadClaimed(text ?? unsigned),
     };
   }
   const text = payloadText(claim, view);
@@ -88,7 +89,7 @@ export async function requestAuthenticate(
   const signature = { version: 4, isQuery: claim.isQuery, ageMs } as const;
   return {
     caller: callerOf(world, claim.accessKey, key, signature),
-    payload: payloadOf(text, verified),
+    payload: claim.isQuery ? payloadClaimed(text) : payloadOf(text, verified),
   };
 }
 
@@ -126,19 +127,29 @@ export function callerOf(
   };
 }
 
-function payloadOf(text: string, signed: VerifiedV4 | null): Payload {
+const unsigned = 'UNSIGNED-PAYLOAD';
+
+/** Where the signature does not cover the header, it is a digest like any other: right or wrong. */
+const payloadClaimed = (text: string): Payload =>
+  text === unsigned ? { kind: 'unsigned' } : { kind: 'sha256', text };
+
+const payloadAnonymous = (text: string | null): Payload =>
+  text === 'STREAMING-UNSIGNED-PAYLOAD-TRAILER'
+    ? { kind: 'chunked', signed: null, hasTrailers: true }
+    : payloadClaimed(text ?? unsigned);
+
+function payloadOf(text: string, signed: VerifiedV4): Payload {
   switch (text) {
-    case 'UNSIGNED-PAYLOAD':
+    case unsigned:
       return { kind: 'unsigned' };
     case 'STREAMING-UNSIGNED-PAYLOAD-TRAILER':
       return { kind: 'chunked', signed: null, hasTrailers: true };
     case 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD':
     case 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER':
-      if (signed === null) throw new S3Failure('AccessDenied');
       return { kind: 'chunked', signed, hasTrailers: text.endsWith('TRAILER') };
     default:
       if (text.startsWith('STREAMING-AWS4-ECDSA-')) throw new S3Failure('NotImplemented');
-      if (/^[0-9a-f]{64}$/.test(text)) return { kind: 'sha256', hex: text };
+      if (/^[0-9a-f]{64}$/i.test(text)) return { kind: 'sha256', text };
       throw badArgument(
         'x-amz-content-sha256',
         text.slice(0, 128),

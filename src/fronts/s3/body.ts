@@ -2,6 +2,7 @@ import { createHash, hash, type Hash } from 'node:crypto';
 import type { StreamHash } from '../../object/object.model.ts';
 import type { Received } from '../../object/object-put.ts';
 import {
+  checksumBytes,
   checksumCheck,
   checksumHeader,
   checksumNameOf,
@@ -38,62 +39,79 @@ interface WantedChecksum {
   readonly isTrailer: boolean;
 }
 
-/** The checksum that a request brings, announces or asks for. */
+const notChecksums = /^x-amz-checksum-(type|algorithm|mode)$/;
+
+/** The checksum that a request brings or announces. */
 function checksumWanted(scene: Scene): WantedChecksum | null {
-  const given = checksumNames.flatMap((name) => {
-    const value = scene.header(checksumHeader(name));
-    return value === null ? [] : [{ name, value: checksumCheck(name, value), isTrailer: false }];
-  });
-  const announced = trailersOf(scene).map((text) => {
-    const name = checksumNames.find((known) => checksumHeader(known) === text);
-    if (name !== undefined) return { name, value: null, isTrailer: true };
-    throw new S3Failure(
-      'InvalidRequest',
-      'The value specified in the x-amz-trailer header is not supported',
-    );
-  });
-  const [first, second] = [...given, ...announced];
-  if (second !== undefined) {
+  const named = Object.keys(scene.headers).filter(
+    (name) => name.startsWith('x-amz-checksum-') && !notChecksums.test(name),
+  );
+  const announced = trailersOf(scene);
+  if (named.length > 1 || announced.length > 1) {
     throw new S3Failure(
       'InvalidRequest',
       'Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.',
     );
   }
-  const asked = scene.header('x-amz-sdk-checksum-algorithm');
-  if (asked === null) return first ?? null;
-  const name = checksumNameOf(asked);
-  if (name === null)
+  const [header] = named;
+  const [trailer] = announced;
+  if (header !== undefined && trailer !== undefined) {
+    throw new S3Failure('InvalidRequest', 'Expecting a single x-amz-checksum- header');
+  }
+  const name = nameOfHeader(header ?? trailer);
+  if (header !== undefined && name === null) {
     throw new S3Failure(
       'InvalidRequest',
-      'Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]',
+      'The algorithm type you specified in x-amz-checksum- header is invalid.',
     );
-  if (first === undefined) {
+  }
+  algorithmCheck(scene, name);
+  if (name === null) return null;
+  if (trailer === undefined) {
+    return {
+      name,
+      value: checksumCheck(name, scene.header(checksumHeader(name)) ?? ''),
+      isTrailer: false,
+    };
+  }
+  const { payload } = scene;
+  if (payload.kind !== 'chunked' || !payload.hasTrailers)
+    throw new S3Failure('MalformedTrailerError');
+  return { name, value: null, isTrailer: true };
+}
+
+const nameOfHeader = (header: string | undefined): ChecksumName | null =>
+  checksumNames.find((name) => checksumHeader(name) === header) ?? null;
+
+/** What the client's own library says that it will send. */
+function algorithmCheck(scene: Scene, name: ChecksumName | null): void {
+  const asked = scene.header('x-amz-sdk-checksum-algorithm');
+  if (asked === null) return;
+  if (name === null) {
     throw new S3Failure(
       'InvalidRequest',
       'x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.',
     );
   }
-  if (first.name !== name)
+  if (checksumNameOf(asked) !== name) {
     throw new S3Failure(
       'InvalidRequest',
       'Value for x-amz-sdk-checksum-algorithm header is invalid.',
     );
-  return first;
+  }
 }
 
 function trailersOf(scene: Scene): readonly string[] {
-  const text = scene.header('x-amz-trailer');
-  if (text === null) return [];
-  if (scene.payload.kind !== 'chunked' || !scene.payload.hasTrailers) {
+  const names = (scene.header('x-amz-trailer') ?? '').split(',');
+  while (names.at(-1) === '') names.pop();
+  return names.map((text) => {
+    const name = text.trim().toLowerCase();
+    if (nameOfHeader(name) !== null) return name;
     throw new S3Failure(
       'InvalidRequest',
-      'The value specified in the x-amz-trailer header needs a payload with trailers',
+      'The value specified in the x-amz-trailer header is not supported',
     );
-  }
-  return text
-    .split(',')
-    .map((name) => name.trim().toLowerCase())
-    .filter((name) => name !== '');
+  });
 }
 
 /** Hex; null: the request has no Content-MD5. */
@@ -107,20 +125,28 @@ function md5Wanted(scene: Scene): string | null {
 }
 
 export function sizeOf(scene: Scene): number | null {
-  const { headers } = scene.request;
-  const name = scene.payload.kind === 'chunked' ? 'x-amz-decoded-content-length' : 'content-length';
-  const text = scene.header(name);
-  if (text === null) {
-    const isStreamed =
-      headers['transfer-encoding'] !== undefined && scene.payload.kind !== 'chunked';
-    if (isStreamed) return null;
-    throw new S3Failure('MissingContentLength');
+  const { payload, request } = scene;
+  const decoded = scene.header('x-amz-decoded-content-length');
+  if (payload.kind === 'chunked') return countOf(decoded);
+  const isStreamed = request.headers['transfer-encoding'] !== undefined;
+  const sizeBytes = isStreamed ? null : countOf(scene.header('content-length'));
+  // Said by whom the coding is not for: the body is what it is.
+  if (payload.kind === 'sha256' && payload.text.startsWith('STREAMING-')) {
+    const expected = countOf(decoded);
+    if (expected !== sizeBytes) {
+      throw new S3Failure('IncompleteBody', undefined, {
+        fields: {
+          NumberBytesExpected: String(expected),
+          NumberBytesProvided: String(sizeBytes ?? 0),
+        },
+      });
+    }
   }
-  if (!/^\d{1,15}$/.test(text)) {
-    throw new S3Failure('InvalidArgument', undefined, {
-      fields: { ArgumentName: name, ArgumentValue: text },
-    });
-  }
+  return sizeBytes;
+}
+
+function countOf(text: string | null): number {
+  if (text === null || !/^\d{1,15}$/.test(text)) throw new S3Failure('MissingContentLength');
   return Number(text);
 }
 
@@ -185,7 +211,10 @@ function givenOf(
   trailers: ReadonlyMap<string, string> | null,
 ): string | null {
   if (wanted === null || !wanted.isTrailer) return wanted?.value ?? null;
-  return checksumCheck(wanted.name, trailers?.get(checksumHeader(wanted.name)) ?? '');
+  const header = checksumHeader(wanted.name);
+  const text = trailers?.get(header) ?? '';
+  if (checksumBytes(wanted.name, text) !== null) return text;
+  throw new S3Failure('InvalidRequest', `Value for ${header} trailing header is invalid.`);
 }
 
 function checksumHeld(hasher: Hasher, name: ChecksumName, given: string | null): string {
@@ -197,17 +226,23 @@ function checksumHeld(hasher: Hasher, name: ChecksumName, given: string | null):
   );
 }
 
+interface Digests {
+  readonly md5: string | null;
+  readonly sha256: Hash | null;
+  readonly isDocument?: boolean;
+}
+
 function digestsCheck(
   { payload }: Scene,
-  { md5, sha256 }: { readonly md5: string | null; readonly sha256: Hash | null },
+  { md5, sha256, isDocument = false }: Digests,
   got: Received,
 ): void {
   if (sha256 !== null && payload.kind === 'sha256') {
     const computed = sha256.digest('hex');
-    if (!sameText(computed, payload.hex)) {
+    if (!sameText(computed, payload.text.toLowerCase())) {
       throw new S3Failure('XAmzContentSHA256Mismatch', undefined, {
         fields: {
-          ClientComputedContentSHA256: payload.hex,
+          ClientComputedContentSHA256: payload.text.slice(0, 256),
           S3ComputedContentSHA256: computed,
         },
       });
@@ -216,7 +251,8 @@ function digestsCheck(
   if (md5 !== null && md5 !== got.md5) {
     throw new S3Failure('BadDigest', undefined, {
       fields: {
-        ExpectedDigest: md5,
+        // AWS shows it as it was sent for documents, and in hex for objects.
+        ExpectedDigest: isDocument ? Buffer.from(md5, 'hex').toString('base64') : md5,
         CalculatedDigest: Buffer.from(got.md5, 'hex').toString('base64'),
       },
     });
@@ -240,11 +276,17 @@ async function* decoded(
   for await (const chunk of chunks) {
     yield* decoder.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
   }
+  // What is wrong with the coding is told rather than the length that came of it.
+  decoder.finish();
 }
 
 /** A small body, whole and checked against every digest the request brings. */
-export async function bodyDocument(scene: Scene, limitBytes = documentLimitBytes): Promise<Buffer> {
-  const wanted = checksumWanted(scene);
+export async function bodyDocument(
+  scene: Scene,
+  limitBytes = documentLimitBytes,
+  isChecksumOurs = true,
+): Promise<Buffer> {
+  const wanted = isChecksumOurs ? checksumWanted(scene) : null;
   const md5 = md5Wanted(scene);
   const { payload } = scene;
   // aws-chunked bytes are longer than what they carry.
@@ -255,7 +297,7 @@ export async function bodyDocument(scene: Scene, limitBytes = documentLimitBytes
   const sha256 = payload.kind === 'sha256' ? createHash('sha256').update(bytes) : null;
   digestsCheck(
     scene,
-    { md5, sha256 },
+    { md5, sha256, isDocument: true },
     { md5: md5 === null ? '' : hash('md5', bytes), sizeBytes: bytes.length },
   );
   if (wanted !== null) {

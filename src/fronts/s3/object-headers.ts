@@ -40,13 +40,13 @@ export function descriptionOf(scene: Scene): ObjectDescription {
     if (value !== null) headers[name] = headerDecoded(value);
   }
   const encoding = headers['content-encoding'];
-  if (encoding !== undefined) {
+  if (encoding !== undefined && scene.payload.kind === 'chunked') {
     // aws-chunked is how the bytes travel, not what they are.
     const left = encoding
       .split(',')
       .map((part) => part.trim())
       .filter((part) => part !== 'aws-chunked' && part !== '');
-    if (left.length > 0) headers['content-encoding'] = left.join(',');
+    if (left.length > 0) headers['content-encoding'] = left.join(', ');
     else delete headers['content-encoding'];
   }
   return {

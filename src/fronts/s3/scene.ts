@@ -35,7 +35,11 @@ export interface Caller {
 /** What was promised about the body when it was signed. */
 export type Payload =
   | { readonly kind: 'unsigned' }
-  | { readonly kind: 'sha256'; readonly hex: string }
+  | {
+      readonly kind: 'sha256';
+      /** As it was given: the hash in any case of letters, or something that no body can have. */
+      readonly text: string;
+    }
   | {
       readonly kind: 'chunked';
       readonly signed: VerifiedV4 | null;

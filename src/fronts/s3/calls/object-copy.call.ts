@@ -30,6 +30,8 @@ const copyLimitBytes = 5 * 2 ** 30;
 
 export async function objectCopyCall(scene: Scene): Promise<Reply> {
   writeAllow(scene);
+  const range = scene.header('range');
+  if (range !== null) throw badArgument('Range', range, 'RANGE is not supported in Copy!');
   const source = await copySourceOpen(scene);
   using opened = source.opened;
   const { object } = opened;

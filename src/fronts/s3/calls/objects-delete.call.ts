@@ -43,7 +43,7 @@ export async function objectsDelete(scene: Scene): Promise<Reply> {
 function digestNeeded(scene: Scene): void {
   const hasDigest =
     scene.header('content-md5') !== null ||
-    scene.payload.kind !== 'unsigned' ||
+    scene.header('x-amz-trailer') !== null ||
     checksumNames.some((name) => scene.header(checksumHeader(name)) !== null);
   if (!hasDigest) {
     throw new S3Failure(

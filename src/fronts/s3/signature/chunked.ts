@@ -36,8 +36,9 @@ export class ChunkedDecoder {
   #previous: string;
   #hash: Hash | null = null;
   #seenBytes = 0;
-  #hadSmall = false;
   #trailerBytes = 0;
+  #chunks = 0;
+  #smallBytes = 0;
   readonly #trailers = new Map<string, string>();
 
   constructor(rules: ChunkedRules) {
@@ -45,11 +46,11 @@ export class ChunkedDecoder {
     this.#previous = rules.signed?.signature ?? '';
   }
 
-  /** The payload within these bytes. */
+  /** The payload within these bytes. What follows the end is nobody's, as in AWS. */
   push(bytes: Buffer): Buffer[] {
     const payload: Buffer[] = [];
     let at = 0;
-    while (at < bytes.length) {
+    while (at < bytes.length && this.#state !== 'done') {
       if (this.#state === 'bytes') {
         const piece = bytes.subarray(at, at + this.#left);
         at += piece.length;
@@ -57,24 +58,34 @@ export class ChunkedDecoder {
         payload.push(piece);
         continue;
       }
-      if (this.#state === 'done') throw broken('there are bytes behind the last chunk');
       at = this.#readLine(bytes, at);
     }
     return payload;
   }
 
-  /** The trailers, by name in small letters. */
+  /** The trailers, by name in small letters. The last empty line may be missing; nothing else may. */
   finish(): ReadonlyMap<string, string> {
-    if (this.#state !== 'done') throw broken('the last chunk is missing');
-    if (this.#seenBytes !== this.#rules.decodedBytes) throw new S3Failure('IncompleteBody');
+    const isBetween = this.#line === '' && this.#chunkBytes === 0;
+    if (this.#state === 'trailers' && isBetween) this.#trailersEnd();
+    const isComplete = this.#state === 'done' || (this.#state === 'end' && isBetween);
+    if (!isComplete) throw broken('the last chunk is missing');
+    if (this.#seenBytes !== this.#rules.decodedBytes) throw this.#wrongLength(this.#seenBytes);
     return this.#trailers;
+  }
+
+  #wrongLength(providedBytes: number): S3Failure {
+    return new S3Failure('IncompleteBody', undefined, {
+      fields: {
+        NumberBytesExpected: String(this.#rules.decodedBytes),
+        NumberBytesProvided: String(providedBytes),
+      },
+    });
   }
 
   #take(piece: Buffer): void {
     this.#hash?.update(piece);
     this.#left -= piece.length;
     this.#seenBytes += piece.length;
-    if (this.#seenBytes > this.#rules.decodedBytes) throw new S3Failure('IncompleteBody');
     if (this.#left === 0) this.#state = 'end';
   }
 
@@ -107,16 +118,24 @@ export class ChunkedDecoder {
   }
 
   #chunkBegin(line: string): void {
-    const [, size = '', signature = ''] =
-      /^([0-9a-fA-F]{1,10})(?:;chunk-signature=([0-9a-f]{64}))?$/.exec(line) ?? [];
-    if (size === '') throw broken('a chunk has no size');
-    const { signed, trailers } = this.#rules;
-    if ((signed !== null) !== (signature !== ''))
+    const { signed, trailers, decodedBytes } = this.#rules;
+    const [head = '', parameter, another] = line.split(';');
+    const size = signed === null ? head : head.trim();
+    if (!/^[0-9a-fA-F]{1,10}$/.test(size)) throw broken('a chunk has no size');
+    if ((signed !== null) !== (parameter !== undefined)) {
       throw broken('a chunk must be signed as announced');
-    this.#claimed = signature;
+    }
+    const [name = '', value = ''] = (parameter ?? '').split('=', 2).map((text) => text.trim());
+    const isSignature = name === 'chunk-signature';
+    if (isSignature && (value === '' || another !== undefined))
+      throw broken('a chunk is signed oddly');
+    this.#claimed = isSignature ? value : '';
     this.#left = parseInt(size, 16);
     this.#chunkBytes = this.#left;
+    this.#chunks++;
     if (this.#left > 0) {
+      const providedBytes = this.#seenBytes + this.#left;
+      if (providedBytes > decodedBytes) throw this.#wrongLength(providedBytes);
       this.#sizeCheck();
       this.#hash = signed === null ? null : createHash('sha256');
       this.#state = 'bytes';
@@ -128,8 +147,12 @@ export class ChunkedDecoder {
 
   #sizeCheck(): void {
     if (this.#rules.signed === null) return;
-    if (this.#hadSmall) throw new S3Failure('InvalidChunkSizeError');
-    this.#hadSmall = this.#left < leastSignedBytes;
+    if (this.#smallBytes > 0) {
+      throw new S3Failure('InvalidChunkSizeError', undefined, {
+        fields: { Chunk: String(this.#chunks), BadChunkSize: String(this.#smallBytes) },
+      });
+    }
+    if (this.#left < leastSignedBytes) this.#smallBytes = this.#left;
   }
 
   #chunkEnd(): void {
@@ -150,7 +173,7 @@ export class ChunkedDecoder {
   #signatureCheck(signed: VerifiedV4, kind: string, hashes: readonly string[]): void {
     const text = [kind, signed.dateText, signed.scopeText, this.#previous, ...hashes].join('\n');
     const expected = createHmac('sha256', signed.signingKey).update(text).digest('hex');
-    if (!sameText(expected, this.#claimed)) throw new S3Failure('SignatureDoesNotMatch');
+    if (!sameText(expected, this.#claimed)) throw signed.mismatch(text, this.#claimed);
     this.#previous = expected;
   }
 
@@ -160,20 +183,26 @@ export class ChunkedDecoder {
     if (line === '') return this.#trailersEnd();
     const at = line.indexOf(':');
     const name = line.slice(0, at).trim().toLowerCase();
-    if (at <= 0 || this.#trailers.has(name)) throw badTrailer('a trailer is not well-formed');
+    if (at <= 0) throw badTrailer('a trailer is not well-formed');
     const isAnnounced = this.#rules.trailers?.includes(name) === true;
-    if (!isAnnounced && name !== 'x-amz-trailer-signature')
-      throw badTrailer('a trailer was not announced');
+    const isSignature = this.#rules.signed !== null && name === 'x-amz-trailer-signature';
+    if (!isAnnounced && !isSignature) throw badTrailer('a trailer was not announced');
+    // Said twice, the last word counts, as in AWS.
+    this.#trailers.delete(name);
     this.#trailers.set(name, line.slice(at + 1).trim());
   }
 
   #trailersEnd(): void {
     this.#state = 'done';
     const { signed, trailers } = this.#rules;
-    this.#claimed = this.#trailers.get('x-amz-trailer-signature') ?? '';
+    const claimed = this.#trailers.get('x-amz-trailer-signature');
     this.#trailers.delete('x-amz-trailer-signature');
+    if (signed !== null && (claimed === undefined || trailers?.length === 0)) {
+      throw broken('the trailers must be signed');
+    }
     if (this.#trailers.size !== (trailers?.length ?? 0)) throw badTrailer('a trailer is missing');
     if (signed === null) return;
+    this.#claimed = claimed ?? '';
     const text = [...this.#trailers].map(([name, value]) => `${name}:${value}\n`).join('');
     this.#signatureCheck(signed, 'AWS4-HMAC-SHA256-TRAILER', [hash('sha256', text)]);
   }

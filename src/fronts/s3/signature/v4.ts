@@ -28,6 +28,8 @@ export interface VerifiedV4 {
   readonly signature: string;
   readonly scopeText: string;
   readonly dateText: string;
+  /** What is said of a later signature that does not fit. */
+  readonly mismatch: (stringToSign: string, provided: string) => S3Failure;
 }
 
 export interface ClockRule {
@@ -51,18 +53,37 @@ export function claimV4Verify(
   const stringToSign = `AWS4-HMAC-SHA256\n${claim.dateText}\n${scopeText}\n${hash('sha256', canonical)}`;
   const signingKey = secret.keys.key(secret.text, claim.scope);
   const expected = createHmac('sha256', signingKey).update(stringToSign).digest('hex');
-  if (!sameText(expected, claim.signature)) {
-    throw new S3Failure('SignatureDoesNotMatch', undefined, {
-      fields: {
-        AWSAccessKeyId: claim.accessKey,
-        StringToSign: stringToSign,
-        SignatureProvided: claim.signature.slice(0, 128),
-        CanonicalRequest: canonical.slice(0, 8192),
-      },
-    });
-  }
-  return { signingKey, signature: expected, scopeText, dateText: claim.dateText };
+  const mismatch = (text: string, provided: string): S3Failure =>
+    signatureMismatch(claim.accessKey, { text, provided, canonical });
+  if (!sameText(expected, claim.signature)) throw mismatch(stringToSign, claim.signature);
+  return { signingKey, signature: expected, scopeText, dateText: claim.dateText, mismatch };
 }
+
+interface Mismatch {
+  readonly text: string;
+  readonly provided: string;
+  readonly canonical: string;
+}
+
+/** Everything that a client needs to see where it went wrong; nothing of it is secret. */
+function signatureMismatch(accessKey: string, { text, provided, canonical }: Mismatch): S3Failure {
+  const shown = canonical.slice(0, 8192);
+  return new S3Failure('SignatureDoesNotMatch', undefined, {
+    fields: {
+      AWSAccessKeyId: accessKey,
+      StringToSign: text,
+      SignatureProvided: provided.slice(0, 128),
+      StringToSignBytes: bytesShown(text),
+      CanonicalRequest: shown,
+      CanonicalRequestBytes: bytesShown(shown),
+    },
+  });
+}
+
+const bytesShown = (text: string): string =>
+  Buffer.from(text)
+    .toString('hex')
+    .replace(/..(?!$)/g, '$& ');
 
 /** In constant time, whatever length the client sent. */
 export function sameText(expected: string, given: string): boolean {
