@@ -35,9 +35,10 @@ export function isAllowed(scene: Scene, question: Question): boolean {
   const isOwner = caller.owner !== null && caller.owner.id === bucket.owner.id;
   const mayByRole = isReadAction(question.action) ? caller.canRead : caller.canWrite;
   const verdict = policyVerdict(scene, bucket, question);
-  // Whoever locked themselves out can still change the lock.
+  // Policies are the owner's alone; whoever locked themselves out can still change the lock.
   const isLock = /^s3:(Get|Put|Delete)BucketPolicy$/.test(question.action);
-  if (verdict === 'deny' && !(isOwner && isLock && caller.canWrite)) return false;
+  if (isLock && !isOwner) return false;
+  if (verdict === 'deny' && !(isLock && caller.canWrite)) return false;
   // A role that may not write at home may not write elsewhere.
   if (caller.owner !== null && !mayByRole) return false;
   const objectOwner =

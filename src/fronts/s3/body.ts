@@ -48,9 +48,11 @@ function checksumWanted(scene: Scene): WantedChecksum | null {
   );
   const announced = trailersOf(scene);
   if (named.length > 1 || announced.length > 1) {
+    const single = 'Expecting a single x-amz-checksum- header';
+    const isOneAsked = named.includes(`x-amz-checksum-${askedAlgorithm(scene)}`);
     throw new S3Failure(
       'InvalidRequest',
-      'Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.',
+      isOneAsked ? single : `${single}. Multiple checksum Types are not allowed.`,
     );
   }
   const [header] = named;
@@ -79,6 +81,9 @@ function checksumWanted(scene: Scene): WantedChecksum | null {
     throw new S3Failure('MalformedTrailerError');
   return { name, value: null, isTrailer: true };
 }
+
+const askedAlgorithm = (scene: Scene): string =>
+  scene.header('x-amz-sdk-checksum-algorithm')?.toLowerCase() ?? '';
 
 const nameOfHeader = (header: string | undefined): ChecksumName | null =>
   checksumNames.find((name) => checksumHeader(name) === header) ?? null;

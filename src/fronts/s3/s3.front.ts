@@ -29,7 +29,7 @@ export async function s3Front(
   try {
     reply = await replyTo(request, response, context);
   } catch (error) {
-    reply = failureReply(request, context, error);
+    reply = failureReply(context, error);
   }
   await replySend({ request, response, context }, reply);
 }
@@ -118,24 +118,19 @@ function failureOf(error: unknown): S3Failure | null {
   });
 }
 
-export function failureReply(
-  request: IncomingMessage,
-  context: FrontContext,
-  error: unknown,
-): Reply {
+function failureReply(context: FrontContext, error: unknown): Reply {
   const known = failureOf(error);
   const causes = causesOf(error);
   if (known === null) context.log.error('a request failed by a fault of ours', { causes });
   else context.log.debug('refused', { code: known.code, causes });
   const failure = known ?? new S3Failure('InternalError');
-  const resource = (request.url ?? '/').split('?', 1)[0] ?? '/';
   const fields = Object.entries(failure.fields).map(([name, value]) => element(name, value));
   return {
     status: failure.status,
     headers: failure.headers,
     xml:
       `${xmlDeclaration}<Error>${element('Code', failure.code)}${element('Message', failure.message)}${fields.join('')}` +
-      `${element('Resource', resource)}${element('RequestId', context.requestId)}</Error>`,
+      `${element('RequestId', context.requestId)}${element('HostId', context.requestId)}</Error>`,
   };
 }
 
@@ -159,8 +154,6 @@ async function replySend({ request, response, context }: Http, reply: Reply): Pr
     if (stream === undefined && !isBodiless && headers['Content-Length'] === undefined) {
       headers['Content-Length'] = body?.length ?? 0;
     }
-    // What is left of the body would be taken for the next request.
-    if (!request.complete && status >= 400) headers['Connection'] = 'close';
     response.writeHead(status, headers);
     if (request.method === 'HEAD' || isBodiless) {
       response.end();

@@ -29,7 +29,9 @@ const limits = {
 
 /** The listener of the object store: both APIs behind one port. */
 export function objectServer({ world, swift, s3, tls }: ObjectServerOptions): Server {
+  const answering = new WeakMap<Duplex, ServerResponse>();
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
+    answering.set(request.socket, response);
     void answer({ world, swift, s3, tls }, request, response);
   };
   const server =
@@ -42,6 +44,16 @@ export function objectServer({ world, swift, s3, tls }: ObjectServerOptions): Se
     response.writeHead(417, { 'Content-Length': 0, Connection: 'close' }).end();
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+    const current = answering.get(socket);
+    // What follows a request may be nonsense; the request is answered all the same.
+    if (
+      current !== undefined &&
+      !current.writableEnded &&
+      error.code?.startsWith('HPE_') === true
+    ) {
+      current.once('finish', () => socket.destroy());
+      return;
+    }
     const status = clientErrors[error.code ?? ''] ?? '400 Bad Request';
     if (socket.writable && error.code !== 'ECONNRESET') {
       socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);

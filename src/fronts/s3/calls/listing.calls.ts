@@ -213,17 +213,18 @@ export async function versionsList(scene: Scene): Promise<Reply> {
 
 function versionMarkerCheck(marker: string, versionMarker: string | null): void {
   if (versionMarker === null) return;
-  if (marker === '') {
-    throw badArgument(
-      'version-id-marker',
-      versionMarker,
-      'A version-id marker cannot be specified without a key marker.',
-    );
-  }
-  if (versionMarker === '')
+  if (versionMarker === '') {
     throw badArgument('version-id-marker', '', 'A version-id marker cannot be empty.');
-  if (versionMarker === 'null' || /^\d{1,16}$/.test(versionMarker)) return;
-  throw badArgument('version-id-marker', versionMarker, 'Invalid version id specified');
+  }
+  if (versionMarker !== 'null' && !/^\d{1,16}$/.test(versionMarker)) {
+    throw badArgument('version-id-marker', versionMarker, 'Invalid version id specified');
+  }
+  if (marker !== '') return;
+  throw badArgument(
+    'version-id-marker',
+    versionMarker,
+    'A version-id marker cannot be specified without a key marker.',
+  );
 }
 
 function versionElement(

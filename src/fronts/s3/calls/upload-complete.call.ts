@@ -57,7 +57,7 @@ export async function uploadCompleteCall(scene: Scene): Promise<Reply> {
   const stored = await uploadComplete(world, bucket.container, upload, {
     numbers: named.map(({ number }) => number),
     finish(parts) {
-      partsCheck(parts, named);
+      partsCheck(parts, named, id);
       sizeCheck(scene, parts);
       const checksum = checksumOf(scene, upload, parts);
       const kept = withChecksum(facts, checksum);
@@ -127,7 +127,11 @@ function orderCheck(named: readonly PartNamed[]): void {
   if (!isAscending) throw new S3Failure('InvalidPartOrder');
 }
 
-function partsCheck(parts: readonly UploadPart[], named: readonly PartNamed[]): void {
+function partsCheck(
+  parts: readonly UploadPart[],
+  named: readonly PartNamed[],
+  uploadId: string,
+): void {
   parts.forEach((part, at) => {
     const { etag, checksums } = named[at] as PartNamed;
     const isSame =
@@ -135,7 +139,11 @@ function partsCheck(parts: readonly UploadPart[], named: readonly PartNamed[]): 
       [...checksums].every(([name, value]) => part.facts.checksums?.[name] === value);
     if (!isSame) {
       throw new S3Failure('InvalidPart', undefined, {
-        fields: { PartNumber: String(part.number), ETag: etag.slice(0, 128) },
+        fields: {
+          UploadId: uploadId,
+          PartNumber: String(part.number),
+          ETag: etag.slice(0, 128),
+        },
       });
     }
     if (at < parts.length - 1 && part.sizeBytes < partLeastBytes) {

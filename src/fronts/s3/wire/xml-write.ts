@@ -1,5 +1,5 @@
-const special = /[&<>"\p{Cc}\ufffe\uffff]/u;
-const specials = /[&<>"\p{Cc}\ufffe\uffff]/gu;
+const special = /[&<>"\ufffe\uffff]|(?![\n\t])\p{Cc}/u;
+const specials = /[&<>"\ufffe\uffff]|(?![\n\t])\p{Cc}/gu;
 const replacements: Readonly<Record<string, string>> = {
   '&': '&amp;',
   '<': '&lt;',
