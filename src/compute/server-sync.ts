@@ -194,15 +194,30 @@ class ServerSync {
     await world.hosts.get(host)?.agent.serverDelete(id);
   }
 
+  async #rewiredRows(ids: readonly string[]) {
+    const rows = await this.#world.cell.read((tx) =>
+      tx
+        .selectFrom('server')
+        .select(['id', 'task_state', 'deleted', 'facts_digest', 'host', 'updated_at'])
+        .where('id', 'in', idsPadded(ids))
+        .execute(),
+    );
+    return new Map(rows.map((row) => [row.id, row]));
+  }
+
   /** Servers whose groups or floating addresses may have changed: the guest's metadata tells of them. */
   async #rewire(): Promise<void> {
     const ids = [...this.#rewired].slice(0, batchSize);
     if (ids.length === 0) return;
-    const [rows, ports] = [await this.#rows(ids), await this.#world.network.portsOf(ids)];
-    for (const id of ids) {
+    const rows = await this.#rewiredRows(ids);
+    // A task that is under way reads the newest itself, or has read already: looked at again after it.
+    const idle = ids.filter((id) => {
       const row = rows.get(id);
-      // A task that is under way reads the newest itself, or has read already: looked at again after it.
-      if (row?.task_state !== null && row?.deleted === 0) continue;
+      return row === undefined || row.task_state === null || row.deleted === 1;
+    });
+    const ports = await this.#world.network.portsOf(idle);
+    for (const id of idle) {
+      const row = rows.get(id);
       this.#rewired.delete(id);
       const digest = factsDigest(ports.get(id) ?? []);
       if (row === undefined || row.deleted === 1 || row.facts_digest === digest) continue;

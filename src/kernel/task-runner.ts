@@ -8,6 +8,8 @@ import { Waker } from './reconciler.ts';
 import type { KernelTables, TaskTable } from './tables.ts';
 import type { Act, Step, TaskKind } from './task.ts';
 
+type Candidate = Pick<TaskTable, 'id' | 'subject'>;
+
 export interface TaskRunnerOptions<World> {
   readonly db: Db<KernelTables>;
   readonly world: World;
@@ -37,6 +39,8 @@ export class TaskRunner<World> {
   /** How many of them only wait: a host that is away must not keep the tasks of others from running. */
   #waiting = 0;
   #isFull = false;
+  /** Found in the database and not begun: it is looked into again when these are used up. */
+  #found: Candidate[] = [];
 
   constructor(options: TaskRunnerOptions<World>) {
     this.#options = options;
@@ -68,12 +72,20 @@ export class TaskRunner<World> {
   async run(lease: Lease): Promise<void> {
     const { clock, log } = this.#options;
     const running = new Set<Promise<void>>();
+    this.#found = [];
     while (!lease.lost.aborted) {
       await this.#waker.wait(clock, sweepMs, lease.lost);
       if (lease.lost.aborted) break;
-      for (const task of await this.#runnable()) {
+      for (let isLookedInto = false; ;) {
         this.#isFull = this.#busy.size - this.#waiting >= concurrency;
         if (this.#isFull) break;
+        const task = this.#found.shift();
+        if (task === undefined) {
+          if (isLookedInto) break;
+          this.#found = await this.#runnable();
+          isLookedInto = true;
+          continue;
+        }
         const abort = new AbortController();
         this.#busy.set(task.subject, { id: task.id, abort });
         const one = this.#one(task, lease, AbortSignal.any([abort.signal, lease.lost]))
@@ -93,11 +105,11 @@ export class TaskRunner<World> {
   }
 
   /** The first unfinished task of every subject that nobody works on. */
-  async #runnable(): Promise<TaskTable[]> {
+  async #runnable(): Promise<Candidate[]> {
     const unfinished = await this.#options.db.read((tx) =>
       tx
         .selectFrom('task')
-        .selectAll()
+        .select(['id', 'subject'])
         .where('state', 'in', ['queued', 'running', 'undoing'])
         .orderBy('id')
         .limit(1_000 + this.#busy.size)
@@ -111,7 +123,10 @@ export class TaskRunner<World> {
     });
   }
 
-  async #one(row: TaskTable, lease: Lease, signal: AbortSignal): Promise<void> {
+  async #one({ id }: Candidate, lease: Lease, signal: AbortSignal): Promise<void> {
+    const row = await this.#options.db.read((tx) =>
+      tx.selectFrom('task').selectAll().where('id', '=', id).executeTakeFirstOrThrow(),
+    );
     const kind = this.#options.kinds.find(({ kind: name }) => name === row.kind);
     if (kind === undefined) throw new Error(`task ${row.id} is of the unknown kind ${row.kind}`);
     const { world, clock, ids, log } = this.#options;
@@ -148,14 +163,15 @@ export class TaskRunner<World> {
     done: string[],
     lease: Lease,
   ): Promise<unknown> {
+    let isCancelled = row.cancelled === flag(true);
     try {
       for (const step of steps) {
         if (done.includes(step.name)) continue;
-        await this.#assertWanted(row.id, act.signal);
+        assertWanted(isCancelled, act.signal);
         await this.#insistWhileUnavailable(row.id, act, step);
         done.push(step.name);
         const isLast = step === steps.at(-1);
-        await this.#record(row.id, lease, {
+        isCancelled = await this.#record(row.id, lease, {
           state: isLast ? 'done' : 'running',
           journal: JSON.stringify(done),
         });
@@ -205,7 +221,7 @@ export class TaskRunner<World> {
           error: error.message,
         });
         await this.#wait(act.clock.sleep(waitMs, act.signal));
-        await this.#assertWanted(id, act.signal);
+        assertWanted(await this.#isCancelled(id), act.signal);
       }
     }
   }
@@ -226,13 +242,6 @@ export class TaskRunner<World> {
     }
   }
 
-  async #assertWanted(id: string, signal: AbortSignal): Promise<void> {
-    if (await this.#isCancelled(id)) {
-      throw new Failure('conflict', 'The operation was cancelled.');
-    }
-    if (signal.aborted) throw new Failure('unavailable', 'The operation was interrupted.');
-  }
-
   async #isCancelled(id: string): Promise<boolean> {
     const row = await this.#options.db.read((tx) =>
       tx.selectFrom('task').select('cancelled').where('id', '=', id).executeTakeFirst(),
@@ -240,17 +249,25 @@ export class TaskRunner<World> {
     return row?.cancelled === flag(true);
   }
 
-  async #record(id: string, lease: Lease, change: Partial<TaskTable>): Promise<void> {
+  /** Tells whether the task was cancelled by now. */
+  async #record(id: string, lease: Lease, change: Partial<TaskTable>): Promise<boolean> {
     const { db, clock, leaseName } = this.#options;
-    await db.write(async (tx) => {
+    return db.write(async (tx) => {
       await leaseAssert(tx, leaseName, lease.epoch);
-      await tx
+      const { cancelled } = await tx
         .updateTable('task')
         .set({ ...change, updated_at: clock.now() })
         .where('id', '=', id)
-        .execute();
+        .returning('cancelled')
+        .executeTakeFirstOrThrow();
+      return cancelled === flag(true);
     });
   }
+}
+
+function assertWanted(isCancelled: boolean, signal: AbortSignal): void {
+  if (isCancelled) throw new Failure('conflict', 'The operation was cancelled.');
+  if (signal.aborted) throw new Failure('unavailable', 'The operation was interrupted.');
 }
 
 const errorText = (error: unknown): string =>

@@ -183,33 +183,59 @@ class Addresses {
     return row !== undefined;
   }
 
-  /** The lowest address of the pools that nobody has; looked for a window at a time. */
+  /** The lowest address of the pools that nobody has. */
   async #free(subnet: SubnetTable): Promise<Address | null> {
-    const version = subnet.ip_version;
-    const mine = this.#assigned
-      .filter(({ subnetId }) => subnetId === subnet.id)
-      .map(({ address }) => addressParse(address)?.value);
-    for (const pool of poolsOf(subnet)) {
-      for (let from = pool.first; from <= pool.last; from += window) {
-        const to = from + window - 1n < pool.last ? from + window - 1n : pool.last;
-        const rows = await this.#tx
-          .selectFrom('fixed_ip')
-          .select('address_key')
-          .where('subnet_id', '=', subnet.id)
-          .where('address_key', '>=', addressKey({ version, value: from }))
-          .where('address_key', '<=', addressKey({ version, value: to }))
-          .execute();
-        const taken = new Set([...rows.map((row) => keyValue(row.address_key)), ...mine]);
-        for (let value = from; value <= to; value++) {
-          if (!taken.has(value)) return { version, value };
-        }
+    for (const { first, last } of poolsOf(subnet)) {
+      const size = last - first + 1n;
+      const taken = await this.#taken(subnet, first, last);
+      if (size <= 0n || taken.count >= size) continue;
+      const version = subnet.ip_version;
+      // Without a gap the next one is free; else the first that is free is found by halving.
+      if (taken.highest === first + taken.count - 1n) {
+        return { version, value: first + taken.count };
       }
+      let [from, to] = [first, first + taken.count];
+      while (from < to) {
+        const middle = (from + to) / 2n;
+        const { count } = await this.#taken(subnet, from, middle);
+        if (count === middle - from + 1n) from = middle + 1n;
+        else to = middle;
+      }
+      return { version, value: from };
     }
     return null;
   }
-}
 
-const window = 256n;
+  /** How many of a range are taken, by others or by this port. */
+  async #taken(
+    { id, ip_version: version }: SubnetTable,
+    from: bigint,
+    to: bigint,
+  ): Promise<{ readonly count: bigint; readonly highest: bigint | null }> {
+    const row = await this.#tx
+      .selectFrom('fixed_ip')
+      .select(({ fn }) => [
+        fn.countAll<number | string>().as('count'),
+        fn.max<string | null>('address_key').as('highest'),
+      ])
+      .where('subnet_id', '=', id)
+      .where('address_key', '>=', addressKey({ version, value: from }))
+      .where('address_key', '<=', addressKey({ version, value: to }))
+      .executeTakeFirstOrThrow();
+    const mine = this.#assigned
+      .filter(
+        (one) => one.subnetId === id && !this.#kept.some((has) => has.address === one.address),
+      )
+      .flatMap(({ address }) => addressParse(address)?.value ?? [])
+      .filter((value) => value >= from && value <= to);
+    const stored = row.highest === null ? [] : [keyValue(row.highest)];
+    const highest = [...stored, ...mine].reduce<bigint | null>(
+      (most, value) => (most === null || value > most ? value : most),
+      null,
+    );
+    return { count: BigInt(row.count) + BigInt(mine.length), highest };
+  }
+}
 
 export function poolsOf(subnet: Pick<SubnetTable, 'allocation_pools'>) {
   const pools = JSON.parse(subnet.allocation_pools) as { start: string; end: string }[];

@@ -44,6 +44,23 @@ export function networkDocumentOf(rendering: NetworkRendering, host: string) {
   };
 }
 
+/** Not all: a network has many ports. */
+const portColumns = [
+  'id',
+  'mac',
+  'device_id',
+  'device_owner',
+  'server_id',
+  'status',
+  'binding_host',
+  'hostname',
+  'admin_state_up',
+  'port_security',
+  'allowed_pairs',
+  'dhcp_options',
+] as const;
+type PortRow = Pick<PortTable, (typeof portColumns)[number]>;
+
 /** Null: there is no such network (any more). */
 export async function networkRender(tx: NetworkTx, id: string): Promise<NetworkRendering | null> {
   const network = await tx
@@ -60,7 +77,7 @@ export async function networkRender(tx: NetworkTx, id: string): Promise<NetworkR
     .execute();
   const ports = await tx
     .selectFrom('port')
-    .selectAll()
+    .select(portColumns)
     .where('network_id', '=', id)
     .orderBy('id')
     .execute();
@@ -99,8 +116,8 @@ export async function networkRender(tx: NetworkTx, id: string): Promise<NetworkR
   };
 }
 
-const isEverywhere = (port: PortTable): boolean => port.device_owner === 'network:dhcp';
-const isDown = (port: PortTable): boolean => port.status === 'DOWN' && port.admin_state_up === 1;
+const isEverywhere = (port: PortRow): boolean => port.device_owner === 'network:dhcp';
+const isDown = (port: PortRow): boolean => port.status === 'DOWN' && port.admin_state_up === 1;
 
 /** Where the routers run that have a port in the network. */
 async function routerHosts(tx: NetworkTx, id: string): Promise<ReadonlyMap<string, string>> {
@@ -116,7 +133,7 @@ async function routerHosts(tx: NetworkTx, id: string): Promise<ReadonlyMap<strin
 
 /** Servers' ports are where they are bound, routers' where their router runs. */
 function hostsOf(
-  ports: readonly PortTable[],
+  ports: readonly PortRow[],
   routers: ReadonlyMap<string, string>,
 ): Map<string, HostPorts> {
   const hosts = new Map<string, HostPorts>();
@@ -156,7 +173,7 @@ interface PortFacts {
   readonly groupIds: readonly string[];
 }
 
-function portWanted(port: PortTable, network: NetworkTable, facts: PortFacts): PortWanted {
+function portWanted(port: PortRow, network: NetworkTable, facts: PortFacts): PortWanted {
   const { device_owner: owner } = port;
   const [first] = facts.fixedIps;
   const isRouter = owner.startsWith('network:router_');
@@ -169,16 +186,19 @@ function portWanted(port: PortTable, network: NetworkTable, facts: PortFacts): P
     kind: isRouter ? 'router' : owner.startsWith('network:') ? 'service' : 'server',
     adminUp: port.admin_state_up === 1 && network.admin_state_up === 1,
     portSecurity: port.port_security === 1,
-    allowedPairs: (JSON.parse(port.allowed_pairs) as AllowedPair[]).map((pair) => ({
+    allowedPairs: listOf<AllowedPair>(port.allowed_pairs).map((pair) => ({
       address: pair.ip_address,
       mac: pair.mac_address,
     })),
     securityGroupIds: facts.groupIds,
     serverId: port.server_id,
-    dhcpOptions: (JSON.parse(port.dhcp_options) as DhcpOption[]).map((option) => ({
+    dhcpOptions: listOf<DhcpOption>(port.dhcp_options).map((option) => ({
       name: option.opt_name,
       value: option.opt_value,
       version: option.ip_version,
     })),
   };
 }
+
+/** Mostly there is nothing in it. */
+const listOf = <T>(json: string): T[] => (json === '[]' ? [] : (JSON.parse(json) as T[]));

@@ -13,6 +13,9 @@ export interface NicWish {
 /** `auto` makes a topology where the project has none; `any`: the project's only network, or none at all (before 2.37). */
 export type NicsWish = 'auto' | 'none' | 'any' | readonly NicWish[];
 
+/** What a server's network card must know of its port. */
+export type PortWire = Pick<ServerPort, 'mac' | 'mtu'>;
+
 /** What a wish was found to mean. To be made true by `portCreate` (new) or `portAttach` (existing). */
 export interface NicPlan {
   readonly networkId: string;
@@ -93,9 +96,9 @@ export interface NetworkPort {
   securityGroupsFind(actor: Actor, namesOrIds: readonly string[]): Promise<SecurityGroupRef[]>;
 
   /** In the name of the server's project and its quota. */
-  portCreate(port: ServerPortNew): Promise<ServerPort>;
+  portCreate(port: ServerPortNew): Promise<PortWire>;
   /** Takes an existing port for the server; `conflict` when another has it, `not_found` when it is gone. */
-  portAttach(portId: string, server: PortServer): Promise<ServerPort>;
+  portAttach(portId: string, server: PortServer): Promise<PortWire>;
   /** Deletes a port made for the server, lets go of any other. Nothing happens when the server does not have it. */
   portDetach(serverId: string, portId: string): Promise<void>;
   /** Says where all ports of the server are; null: nowhere. */

@@ -3,7 +3,7 @@ import type { Actor } from '../kernel/policy.ts';
 import { floatingIpPoint } from './floating-ip.store.ts';
 import type { PortTable } from './network.tables.ts';
 import { networkWrite, type NetworkWorld, type Work } from './network.world.ts';
-import type { NetworkPort, PortServer, ServerPort, ServerPortNew } from './port.ts';
+import type { NetworkPort, PortServer, PortWire, ServerPort, ServerPortNew } from './port.ts';
 import { portGet, portGroupIds, portRemove } from './port-delete.ts';
 import {
   fixedIpsOf,
@@ -31,10 +31,7 @@ export function networkPort(world: NetworkWorld): NetworkPort {
   return {
     nicsPlan: (actor, wish, count) => nicsPlan(world, askerOf(actor), wish, count),
     securityGroupsFind: (actor, names) => securityGroupsFind(world, askerOf(actor), names),
-    async portCreate(port) {
-      await write((work) => serverPortInsert(work, port));
-      return one(port.serverId, port.id);
-    },
+    portCreate: (port) => write((work) => serverPortInsert(work, port)),
     async portAttach(portId, server) {
       await write((work) => serverPortAttach(work, portId, server));
       return one(server.serverId, portId);
@@ -102,14 +99,15 @@ const serverPorts = ({ tx }: Work, serverId: string): Promise<PortTable[]> =>
   tx.selectFrom('port').selectAll().where('server_id', '=', serverId).orderBy('id').execute();
 
 /** Repeatable: the id was chosen by the caller. */
-async function serverPortInsert(work: Work, port: ServerPortNew): Promise<void> {
-  if ((await portGet(work.tx, port.id)) !== undefined) return;
+async function serverPortInsert(work: Work, port: ServerPortNew): Promise<PortWire> {
+  const made = await portGet(work.tx, port.id);
   const network = await work.tx
     .selectFrom('network')
     .selectAll()
     .where('id', '=', port.networkId)
     .executeTakeFirst();
   if (network === undefined) throw invalid(`Network ${port.networkId} could not be found.`);
+  if (made !== undefined) return { mac: made.mac, mtu: network.mtu };
   await quotaTake(work.tx, work.world, 'port', port.projectId);
   const isGuarded = network.port_security === 1;
   const named = port.securityGroupIds;
@@ -118,7 +116,7 @@ async function serverPortInsert(work: Work, port: ServerPortNew): Promise<void> 
     : named.length > 0
       ? named
       : [await defaultGroupEnsure(work, port.projectId)];
-  await portInsert(work, {
+  const { mac } = await portInsert(work, {
     id: port.id,
     network,
     projectId: port.projectId,
@@ -132,6 +130,7 @@ async function serverPortInsert(work: Work, port: ServerPortNew): Promise<void> 
     hostname: port.hostname,
     isServerMade: true,
   });
+  return { mac, mtu: network.mtu };
 }
 
 async function serverPortAttach(work: Work, portId: string, server: PortServer): Promise<void> {

@@ -14,13 +14,10 @@ const serverOf = (serverId: string, host: string | null = 'host-1') => ({
 });
 
 async function serverPortMake(one: NetworkServe, networkId: string) {
-  return networkPort(one.world).portCreate({
-    ...serverOf('server-1'),
-    id: one.world.ids.uuid(),
-    networkId,
-    fixedAddress: null,
-    securityGroupIds: [],
-  });
+  const id = one.world.ids.uuid();
+  const of = { networkId, fixedAddress: null, securityGroupIds: [] };
+  await networkPort(one.world).portCreate({ ...serverOf('server-1'), id, ...of });
+  return { id };
 }
 
 test("a port that names another's server as its device is no port of that server", async () => {

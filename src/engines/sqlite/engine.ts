@@ -22,6 +22,8 @@ interface Job {
 }
 
 const groupLimit = 128;
+/** Each has memory and prepared statements of its own. */
+const readersMax = 8;
 
 /** How long a write waits for another process that writes to the same file. */
 const busyLimitMs = 30_000;
@@ -36,7 +38,7 @@ const busyCode = 5;
 export function sqliteOpen(path: string): Engine {
   const writer = connect(path);
   writer.database.exec('PRAGMA journal_mode=WAL; PRAGMA busy_timeout=0');
-  const idleReaders: Connection[] = [];
+  const readers = new Readers(path);
   const watchers: Connection[] = [];
   const queue: Job[] = [];
   let draining = false;
@@ -57,13 +59,13 @@ export function sqliteOpen(path: string): Engine {
   const read = async <T>(work: (tx: Tx<unknown>) => Promise<T>): Promise<T> => {
     // A database in memory has one connection: its reads queue with the writes.
     if (inMemory) return write(work);
-    const reader = idleReaders.pop() ?? connectReader(path);
-    reader.begin.run();
+    const reader = await readers.take();
     try {
+      reader.begin.run();
       return await work(reader.kysely as Tx<unknown>);
     } finally {
-      reader.commit.run();
-      idleReaders.push(reader);
+      if (reader.database.isTransaction) reader.commit.run();
+      readers.giveBack(reader);
     }
   };
 
@@ -87,7 +89,8 @@ export function sqliteOpen(path: string): Engine {
     },
     close: async () => {
       while (draining) await new Promise((resolve) => setImmediate(resolve));
-      for (const { database } of [...idleReaders, ...watchers, writer]) database.close();
+      readers.close();
+      for (const { database } of [...watchers, writer]) database.close();
     },
   };
 }
@@ -108,6 +111,60 @@ function connect(path: string): Connection {
     release: database.prepare('RELEASE job'),
     kysely: new Kysely<unknown>({ dialect: sqliteDialect(database) }),
   };
+}
+
+/**
+ * A few connections, so that their statements are found again. Whoever finds none free waits for the end of the turn:
+ * reads do not wait for anything but the database, so one is given back by then. One that does wait for something else
+ * (another database) keeps nobody: a connection more is opened.
+ */
+class Readers {
+  readonly #path: string;
+  readonly #idle: Connection[] = [];
+  readonly #waiting = new Set<(reader: Connection) => void>();
+  #count = 0;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  async take(): Promise<Connection> {
+    const idle = this.#idle.pop();
+    if (idle !== undefined) return idle;
+    if (this.#count < readersMax) return this.#open();
+    return new Promise((resolve, reject) => {
+      this.#waiting.add(resolve);
+      setImmediate(() => {
+        if (!this.#waiting.delete(resolve)) return;
+        try {
+          resolve(this.#open());
+        } catch (error) {
+          reject(error as Error);
+        }
+      });
+    });
+  }
+
+  giveBack(reader: Connection): void {
+    const [first] = this.#waiting;
+    if (first !== undefined) {
+      this.#waiting.delete(first);
+      first(reader);
+    } else if (this.#count > readersMax) {
+      this.#count--;
+      reader.database.close();
+    } else this.#idle.push(reader);
+  }
+
+  #open(): Connection {
+    const reader = connectReader(this.#path);
+    this.#count++;
+    return reader;
+  }
+
+  close(): void {
+    for (const { database } of this.#idle) database.close();
+  }
 }
 
 function connectReader(path: string): Connection {
