@@ -24,7 +24,7 @@ export const aggregateList = ({ world }: AggregateContext): Promise<Aggregate[]>
   world.region.read(aggregateSelect);
 
 export async function aggregateGet(context: AggregateContext, text: string): Promise<Aggregate> {
-  if (!/^\d{1,15}$/.test(text)) throw invalid(`Invalid input received: id must be an integer`);
+  if (!/^-?\d{1,15}$/.test(text)) throw invalid('Invalid input received: id must be an integer');
   const found = (await aggregateList(context)).find(({ id }) => id === Number(text));
   if (found === undefined) throw notFound(`Aggregate ${text} could not be found.`);
   return found;

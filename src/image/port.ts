@@ -59,6 +59,7 @@ export interface ImageFilter {
   readonly properties?: Readonly<Record<string, string>>;
   readonly minDiskGib?: number;
   readonly minRamMib?: number;
+  /** Milliseconds; the fraction of its second does not count. */
   readonly updatedSince?: number;
 }
 
@@ -159,7 +160,10 @@ const queryOf = (filter: ImageFilter) => ({
     [
       ['min_disk', filter.minDiskGib],
       ['min_ram', filter.minRamMib],
-      ['updated_at', filter.updatedSince],
+      [
+        'updated_at',
+        filter.updatedSince === undefined ? undefined : Math.floor(filter.updatedSince / 1000),
+      ],
     ] as const
   ).flatMap(([column, value]) =>
     value === undefined ? [] : [{ column, comparison: '>=', value } as const],

@@ -46,7 +46,8 @@ export function routingOf(api: Api<never>): Routing {
       const match = lookup(method, path) ?? (method === 'HEAD' ? lookup('GET', path) : null);
       if (match !== null) return match;
       const allowed = methods.filter((other) => lookup(other, path) !== null);
-      if (allowed.length === 0) return null;
+      // `DELETE /things/` names a thing without a name: there is none.
+      if (allowed.length === 0 || path.endsWith('/')) return null;
       throw new Failure('method_not_allowed', `The method ${method} is not allowed here.`, {
         headers: { Allow: allowed.join(', ') },
       });
