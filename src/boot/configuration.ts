@@ -5,6 +5,7 @@ import { DirectoryOptionsSchema } from '../engines/ldap/options.ts';
 import type { DirectoryOptions } from '../identity/directory.model.ts';
 import { configParse, type ConfigFile } from '../kernel/config.ts';
 import { logLevels, type LogLevel } from '../kernel/log.ts';
+import { syslogAddressParse, type SyslogAddress } from './audit-syslog.ts';
 import { UserError } from './command.ts';
 import {
   imageConfigurationOf,
@@ -146,6 +147,23 @@ export const ConfigurationSchema = Type.Object(
       default: {},
       description: 'Directories by the name of their domain.',
     }),
+    audit: Type.Object(
+      {
+        syslog: Type.String({
+          default: '',
+          description: 'Server that gets each audit event as well (RFC 5424).',
+          allowed: 'empty, or "udp://HOST:514", "tcp://HOST:514", "tls://HOST:6514"',
+        }),
+        syslog_cacertfile: Type.String({
+          default: '',
+          pattern: '^(/.*)?$',
+          description:
+            "CA of its certificate; a file that everybody may read. Empty: the system's.",
+          allowed: 'empty, or the absolute path of a file',
+        }),
+      },
+      { additionalProperties: false, default: {}, description: 'The audit trail.' },
+    ),
     token: Type.Object(
       {
         life_sec: Type.Integer({
@@ -260,6 +278,11 @@ export interface Configuration {
   };
   /** By the name of the domain. */
   readonly directories: Readonly<Record<string, DirectoryOptions>>;
+  readonly audit: {
+    /** Null: the file only. */
+    readonly syslog: SyslogAddress | null;
+    readonly syslogCaFile: string | null;
+  };
   readonly tokenLifeSec: number;
   readonly logLevel: LogLevel;
   readonly image: ImageConfiguration;
@@ -298,6 +321,7 @@ export function configurationRead(
     password: passwordOf(file),
     object: objectOf(file, address, objectListen),
     directories: raw.directory,
+    audit: auditOf(file),
     tokenLifeSec: raw.token.life_sec,
     logLevel: raw.log.level,
     image: imageConfigurationOf(raw.image, (key, message) => file.refuse(key, message)),
@@ -357,6 +381,14 @@ function objectOf(
 function urlOf({ host, port }: Listen, tls: boolean): string {
   const name = isWildcard(host) ? (ownAddresses()[0] ?? hostname()) : host;
   return `${tls ? 'https' : 'http'}://${listenText({ host: name, port })}`;
+}
+
+function auditOf(file: ConfigFile<Raw>): Configuration['audit'] {
+  const { syslog, syslog_cacertfile: caFile } = file.value.audit;
+  const address = syslog === '' ? null : syslogAddressParse(syslog);
+  if (syslog !== '' && address === null)
+    throw file.refuse('audit.syslog', `"${syslog}" is not udp://, tcp:// or tls:// with HOST:PORT`);
+  return { syslog: address, syslogCaFile: caFile === '' ? null : caFile };
 }
 
 /** RFC 9106: eight KiB for each lane at least. */

@@ -35,6 +35,7 @@ import { TaskRunner } from '../kernel/task-runner.ts';
 import { networkApi } from '../network/network.api.ts';
 import { networkSync } from '../network/network-sync.ts';
 import { auditFileOpen } from './audit-file.ts';
+import { auditSinks, auditSyslogOpen } from './audit-syslog.ts';
 import { databasesOpen, type Databases, type EnginesOpen } from './control-parts.ts';
 import { hostsOpen, servicesOpen, type Services } from './control-services.ts';
 import { policyOpen } from './policy-open.ts';
@@ -59,7 +60,7 @@ export interface ControlOptions extends RoleOptions {
 export async function controlRun(options: ControlOptions): Promise<void> {
   const { configuration, layout, log, signal, ready, enginesOpen, hosts } = options;
   const databases = await databasesOpen(enginesOpen, layout);
-  const audit = auditFileOpen(layout.auditFile, log);
+  const audit = auditOpen(options);
   const { policy } = policyOpen(configuration);
   let runner: TaskRunner<ComputeWorld> | null = null;
   let imageRunner: TaskRunner<ImageWorld> | null = null;
@@ -113,6 +114,22 @@ export async function controlRun(options: ControlOptions): Promise<void> {
   await audit.close();
   await databases.region.close();
   await databases.cell.close();
+}
+
+/** The file, and syslog where one is configured. */
+function auditOpen({ configuration, layout, log }: RoleOptions) {
+  const { syslog, syslogCaFile: caFile } = configuration.audit;
+  const file = auditFileOpen(layout.auditFile, log);
+  if (syslog === null) return file;
+  const hostName = hostname();
+  const server = auditSyslogOpen({ address: syslog, caFile, hostName, clock, log });
+  return {
+    ...auditSinks([file, server]),
+    close: async () => {
+      await server.close();
+      await file.close();
+    },
+  };
 }
 
 function serverOpen(

@@ -8,7 +8,7 @@ import {
   type Identified,
 } from './auth-method.ts';
 import { refused } from './delegation.ts';
-import { expecting, missing } from './failure.ts';
+import { expecting, missing, statusOf } from './failure.ts';
 import type { IdentityContext, IdentityWorld } from './identity.world.ts';
 import {
   methodsMissing,
@@ -335,7 +335,7 @@ function attemptRecord(
     outcome: failure === null ? 'success' : 'failure',
     target: { id: userId, typeURI: 'service/security/account/user' },
     ...(failure !== null && {
-      reason: { code: failure.kind === 'unauthenticated' ? 401 : failure.kind, type: reason },
+      reason: { code: statusOf(failure), type: reason },
     }),
     actor: who === null ? null : attemptActor(who),
   });

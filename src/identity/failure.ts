@@ -20,6 +20,8 @@ const statuses: Readonly<Record<FailureKind, readonly [code: number, title: stri
   unavailable: [503, 'Service Unavailable'],
 };
 
+export const statusOf = ({ kind }: Failure): number => statuses[kind][0];
+
 /** Keystone's envelope. */
 export function failureReply(failure: Failure, { isBug }: FailureFacts, authUri: string): Reply {
   const [code, title] = isBug ? [500, 'Internal Server Error'] : statuses[failure.kind];
