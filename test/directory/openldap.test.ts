@@ -286,6 +286,85 @@ test('the configuration of a domain makes a directory by the names that Keystone
   assert.equal(refused.status, 503, refused.text);
 });
 
+test('groups of names, and users who are enabled by a group, as Keystone knows them', async () => {
+  ldap.modify(
+    [
+      `dn: cn=unix,ou=groups,${base}`,
+      'changetype: add',
+      'objectClass: posixGroup',
+      'cn: unix',
+      'gidNumber: 20000',
+      'memberUid: bob',
+      'memberUid: carol',
+      '',
+      `dn: cn=enabled,ou=groups,${base}`,
+      'changetype: add',
+      'objectClass: groupOfNames',
+      'cn: enabled',
+      `member: ${person('bob')}`,
+      '',
+    ].join('\n'),
+  );
+  const domain = await cloud.create('/v3/domains', { domain: { name: 'unix' } });
+  const config = {
+    identity: { driver: 'ldap' },
+    ldap: {
+      url: ldap.url,
+      user: reader.dn,
+      password: reader.password,
+      suffix: base,
+      user_tree_dn: `ou=people,${base}`,
+      user_id_attribute: 'uid',
+      user_name_attribute: 'uid',
+      user_enabled_emulation: true,
+      user_enabled_emulation_dn: `cn=enabled,ou=groups,${base}`,
+      user_filter: '(!(uid=user*))',
+      user_enabled_emulation_use_group_config: false,
+      user_additional_attribute_mapping: ['homeDirectory:home'],
+      group_tree_dn: `ou=groups,${base}`,
+      group_objectclass: 'posixGroup',
+      group_name_attribute: 'cn',
+      group_member_attribute: 'memberUid',
+      group_members_are_ids: true,
+    },
+  };
+  const path = `/v3/domains/${domain.id}/config`;
+  const put = await cloud.call('PUT', path, { ...(await admin()), body: { config } });
+  assert.equal(put.status, 201, put.text);
+  const { json } = await cloud.call('GET', `/v3/users?domain_id=${domain.id}`, await admin());
+  const enabled = json.users.filter((user: { enabled: boolean }) => user.enabled);
+  assert.deepEqual(
+    [
+      json.users.length,
+      enabled.map(({ name, home }: { name: string; home: string }) => [name, home]),
+    ],
+    [5, [['bob', '/home/bob']]],
+  );
+  const bob = await logIn({ name: 'bob', password: 'bobpw', domain: { id: domain.id } });
+  assert.equal(bob.status, 201, bob.text);
+  const groups = await cloud.call(
+    'GET',
+    `/v3/users/${bob.json.token.user.id}/groups`,
+    await admin(),
+  );
+  assert.deepEqual(
+    groups.json.groups.map(({ name }: { name: string }) => name),
+    ['unix'],
+  );
+  const members = await cloud.call(
+    'GET',
+    `/v3/groups/${groups.json.groups[0].id}/users`,
+    await admin(),
+  );
+  assert.deepEqual(members.json.users.map(({ name }: { name: string }) => name).toSorted(), [
+    'bob',
+    'carol',
+  ]);
+  const carol = await logIn({ name: 'carol', password: 'carolpw', domain: { id: domain.id } });
+  assert.equal(carol.status, 401);
+  assert.equal(lastWhy(), 'the account is disabled');
+});
+
 test('after its server was away the directory is asked again, on new connections', async () => {
   await ldap.stop();
   assert.equal((await corp('alice')).status, 503);

@@ -46,6 +46,9 @@ export const DirectoryOptionsSchema = Type.Object(
     user_enabled_default: text('What holds where it is not there.'),
     user_enabled_emulation: flag('Enabled are the members of a group.'),
     user_enabled_emulation_dn: text('That group.'),
+    user_enabled_emulation_use_group_config: flag(
+      'It is a group like those of `group_*`. Not given: its members are in `member`.',
+    ),
     user_additional_attribute_mapping: list('`ATTRIBUTE:NAME` to show besides.'),
     group_tree_dn: text('Base for groups.'),
     group_filter: text('Further condition for groups.'),
@@ -106,6 +109,8 @@ export interface EnabledSettings {
   readonly byDefault: string | null;
   /** Enabled are the members of this group. */
   readonly groupDn: string | null;
+  /** It is a group like all others; else its members are in `member`. */
+  readonly usesGroupSettings: boolean;
 }
 
 const refuse = (message: string): never => {
@@ -220,6 +225,7 @@ function enabledOf(read: OptionReader, base: string): EnabledSettings {
     groupDn: isEmulated
       ? (read.text('user_enabled_emulation_dn') ?? `cn=enabled_users,${base}`)
       : null,
+    usesGroupSettings: read.flag('user_enabled_emulation_use_group_config') ?? false,
   };
 }
 

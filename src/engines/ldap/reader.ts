@@ -108,7 +108,8 @@ export class LdapReader {
       const isMember = nesting ? chain('memberOf', dn) : equality('memberOf', dn);
       return (await this.#users(isMember)).map(({ thing }) => thing);
     }
-    const members = await this.#memberValues(dn, nesting && !membersAreIds);
+    const attribute = this.#profile.group.memberAttribute;
+    const members = await this.#memberValues(dn, attribute, nesting && !membersAreIds);
     if (!membersAreIds) {
       const found: DirectoryUser[] = [];
       for (const member of members) found.push(...(await this.#usersAt(member)));
@@ -125,8 +126,7 @@ export class LdapReader {
   }
 
   /** Members of a group, and of the groups in it: those are the members that have members. */
-  async #memberValues(dn: string, walks: boolean): Promise<string[]> {
-    const { memberAttribute } = this.#profile.group;
+  async #memberValues(dn: string, memberAttribute: string, walks: boolean): Promise<string[]> {
     const values = new Set<string>();
     const open = [dn];
     for (let at = open.shift(); at !== undefined && values.size < memberLimit; at = open.shift()) {
@@ -178,9 +178,10 @@ export class LdapReader {
   }
 
   async #enabledDnsRead(): Promise<ReadonlySet<string> | null> {
-    const { groupDn } = this.#profile.user.enabled;
+    const { groupDn, usesGroupSettings } = this.#profile.user.enabled;
     if (groupDn === null) return null;
-    const members = await this.#memberValues(groupDn, false);
+    const attribute = usesGroupSettings ? this.#profile.group.memberAttribute : 'member';
+    const members = await this.#memberValues(groupDn, attribute, false);
     return new Set(members.map((dn) => dn.toLowerCase()));
   }
 
