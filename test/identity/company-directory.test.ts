@@ -1,6 +1,6 @@
 /** What identity makes of a directory, whatever the directory is. The drivers have a suite of their own with real servers. */
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { directoryUsersFollow } from '../../src/identity/directory-read.ts';
 import { DirectoryRegistry } from '../../src/identity/directory-registry.ts';
 import { directoryDomainsEnsure } from '../../src/identity/directory-seed.ts';
@@ -11,9 +11,6 @@ import {
   type DirectoryUser,
 } from '../../src/identity/directory.model.ts';
 import { cloudOpen, directories, type Answer, type TestCloud } from './support.ts';
-
-const make = directories.make;
-after(() => (directories.make = make));
 
 /** People in memory: whose password is their name. */
 class Company implements Directory {
@@ -83,9 +80,12 @@ interface House extends AsyncDisposable {
 
 async function house(): Promise<House> {
   const company = new Company();
+  const { make } = directories;
   directories.make = () =>
     new DirectoryRegistry(() => company, new Map([['corp', { ou: 'dc=x' }]]));
   const cloud = await cloudOpen();
+  // Other tests of this process have none.
+  directories.make = make;
   await directoryDomainsEnsure(cloud.world);
   const get = async (path: string) => cloud.call('GET', path, { token: await cloud.freshAdmin() });
   const domainId = (await get('/v3/domains?name=corp')).json.domains[0].id;
@@ -151,7 +151,6 @@ test('an account of the cloud keeps its name and its password in a domain with a
   await using home = await house();
   const { company, cloud, domainId } = home;
   company.user('1', 'admin');
-  directories.make = make;
   const { id } = await cloud.world.db.write(async (tx) => {
     const row = { id: 'f'.repeat(32), domain_id: domainId, name: 'admin', enabled: 1 as const };
     const rest = { default_project_id: null, options: '{}', extra: '{}', created_at: 0 };
