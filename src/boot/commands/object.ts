@@ -1,6 +1,15 @@
 import { resolve } from 'node:path';
 import { listenParse } from '../addresses.ts';
-import { exitCodes, textOf, UserError, type Command, type CommandInput } from '../command.ts';
+import { stateDirOf } from '../cloud.ts';
+import {
+  exitCodes,
+  isSet,
+  textOf,
+  UserError,
+  type Command,
+  type CommandInput,
+} from '../command.ts';
+import { layoutOf } from '../layout.ts';
 
 export const objectCommand: Command = {
   name: 'object',
@@ -16,18 +25,25 @@ export const objectCommand: Command = {
   --swift-domain NAME    containers are also reached as CONTAINER.ACCOUNT.NAME; repeatable
   --tls-cert FILE, --tls-key FILE   serve over TLS
 
+  --service-prefix PREFIX:ROLE   accounts that only a service with that role may enter; repeatable
+
   --state-dir DIR        the store of a cloud (started by: welkin up)
+
+welkin object status     what is in a store, and what the scrubber found damaged (--data or --state-dir; --json)
 
 examples:
   welkin object --data /srv/store --tempauth test:secret --s3-key AKIATEST:secret
   curl -i -H 'X-Auth-User: test:test' -H 'X-Auth-Key: secret' http://127.0.0.1:8080/auth/v1.0`,
+  words: ['status'],
   options: {
+    json: { type: 'boolean' },
     data: { type: 'string' },
     listen: { type: 'string', default: '127.0.0.1:8080' },
     mirror: { type: 'string', multiple: true },
     tempauth: { type: 'string', multiple: true },
     's3-key': { type: 'string', multiple: true },
     workers: { type: 'string', default: '1' },
+    'service-prefix': { type: 'string', multiple: true },
     's3-domain': { type: 'string', multiple: true },
     'swift-domain': { type: 'string', multiple: true },
     'tls-cert': { type: 'string' },
@@ -38,6 +54,18 @@ examples:
   },
   async run(input) {
     const data = textOf(input, 'data');
+    const [word] = input.positionals;
+    if (word === 'status') {
+      const { objectStatus } = await import('../object/object-status.ts');
+      const folder = data ?? layoutOf(stateDirOf(input)).objectDir;
+      return objectStatus(resolve(folder), isSet(input, 'json'));
+    }
+    if (word !== undefined) {
+      throw new UserError(
+        `object: there is no "${word}"; see welkin object --help`,
+        exitCodes.usage,
+      );
+    }
     if (data === undefined) {
       const { objectRole } = await import('../object/object-role.ts');
       return objectRole(workerOf(input) ?? 0).run(input);
@@ -51,6 +79,7 @@ examples:
       worker: workerOf(input),
       tempauth: textsOf(input, 'tempauth'),
       s3Keys: textsOf(input, 's3-key'),
+      servicePrefixes: textsOf(input, 'service-prefix').map(servicePrefixOf),
       s3Domains: textsOf(input, 's3-domain'),
       swiftDomains: textsOf(input, 'swift-domain'),
       tlsCert: textOf(input, 'tls-cert') ?? null,
@@ -69,6 +98,12 @@ function workersOf(input: CommandInput): number {
   const count = Number(textOf(input, 'workers'));
   if (Number.isInteger(count) && count >= 1 && count <= 64) return count;
   throw new UserError('--workers: it must be a whole number from 1 to 64', exitCodes.usage);
+}
+
+function servicePrefixOf(text: string): { readonly prefix: string; readonly role: string } {
+  const [prefix = '', role = '', ...rest] = text.split(':');
+  if (prefix.endsWith('_') && role !== '' && rest.length === 0) return { prefix, role };
+  throw new UserError('--service-prefix: it must be PREFIX_:ROLE', exitCodes.usage);
 }
 
 function workerOf(input: CommandInput): number | null {

@@ -5,7 +5,7 @@ import { systemClock as clock } from '../../kernel/clock.ts';
 import { causesOf } from '../../kernel/errors.ts';
 import { randomIds as ids } from '../../kernel/ids.ts';
 import { logOpen } from '../../kernel/log.ts';
-import { objectSettingsDefault } from '../../object/object.world.ts';
+import { objectSettingsDefault, type ObjectSettings } from '../../object/object.world.ts';
 import { listenText, type Listen } from '../addresses.ts';
 import { exitCodes, UserError } from '../command.ts';
 import { lockHold } from '../lock.ts';
@@ -24,6 +24,7 @@ export interface Standalone {
   readonly worker: number | null;
   readonly tempauth: readonly string[];
   readonly s3Keys: readonly string[];
+  readonly servicePrefixes: ObjectSettings['swift']['servicePrefixes'];
   readonly s3Domains: readonly string[];
   readonly swiftDomains: readonly string[];
   readonly tlsCert: string | null;
@@ -88,7 +89,7 @@ async function serve(options: Standalone, { log, ...run }: Run): Promise<number>
   }
 }
 
-function settingsOf({ tempauth, s3Keys, s3Domains, swiftDomains }: Standalone) {
+function settingsOf({ tempauth, s3Keys, servicePrefixes, s3Domains, swiftDomains }: Standalone) {
   const users = tempauth.map(tempauthParse);
   const account = users[0]?.account ?? null;
   const keys = s3Keys.map((text) => staticKeyParse(text, account));
@@ -98,7 +99,7 @@ function settingsOf({ tempauth, s3Keys, s3Domains, swiftDomains }: Standalone) {
   return {
     tempauth: users,
     identity: standaloneIdentity(users, keys),
-    settings: { ...objectSettingsDefault, s3Domains, swiftDomains },
+    settings: { ...objectSettingsDefault, swift: { servicePrefixes }, s3Domains, swiftDomains },
   };
 }
 
