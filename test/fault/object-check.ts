@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { sqliteOpen } from '../../src/engines/sqlite/engine.ts';
-import { storeOpen } from '../../src/boot/object/object-store.ts';
+import { storeEngines, storeOpen } from '../../src/boot/object/object-store.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { randomIds } from '../../src/kernel/ids.ts';
 import { silentLog } from '../../src/kernel/log.ts';
@@ -22,7 +21,7 @@ export async function storeCheck(dataDir: string): Promise<void> {
   const store = await storeOpen({
     dataDir,
     mirrors: [],
-    engineOpen: sqliteOpen,
+    engineOpen: await storeEngines(dataDir, null),
     settings: { ...settings, tempauth },
     identity,
     clock: systemClock,

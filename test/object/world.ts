@@ -29,6 +29,8 @@ export interface TestStore extends AsyncDisposable {
 export interface StoreOptions {
   readonly settings?: Partial<ObjectSettings>;
   readonly shardCount?: number;
+  /** A new, empty database. */
+  readonly engineOpen?: () => Engine;
   /** Names of further folders that hold the same bytes. */
   readonly mirrors?: readonly string[];
   readonly identity?: ObjectWorld['identity'];
@@ -47,7 +49,7 @@ export async function storeOpen(options: StoreOptions = {}): Promise<TestStore> 
   const clock = { now: () => nowMs, sleep: async () => {} };
   const engines: Engine[] = [];
   const engine = (): Engine => {
-    const opened = sqliteOpen(':memory:');
+    const opened = options.engineOpen?.() ?? sqliteOpen(':memory:');
     engines.push(opened);
     return opened;
   };

@@ -18,6 +18,7 @@ export const objectCommand: Command = {
   --data DIR             a store of its own, without a cloud, kept in this folder
   --listen HOST:PORT     where it listens (default 127.0.0.1:8080)
   --mirror DIR           all bytes are in this folder of another disk too, and mended from there; repeatable
+  --database URL         metadata in PostgreSQL (postgres://...) instead of SQLite in the folder
   --tempauth USER:KEY    who may use it, with Swift's /auth/v1.0; also ACCOUNT:USER:KEY[:GROUP,GROUP]; repeatable
   --s3-key ACCESS:SECRET who may use it with S3; also ACCESS:SECRET:ACCOUNT; repeatable
   --workers N            processes that share the port (default 1)
@@ -40,6 +41,7 @@ examples:
     data: { type: 'string' },
     listen: { type: 'string', default: '127.0.0.1:8080' },
     mirror: { type: 'string', multiple: true },
+    database: { type: 'string' },
     tempauth: { type: 'string', multiple: true },
     's3-key': { type: 'string', multiple: true },
     workers: { type: 'string', default: '1' },
@@ -58,7 +60,10 @@ examples:
     if (word === 'status') {
       const { objectStatus } = await import('../object/object-status.ts');
       const folder = data ?? layoutOf(stateDirOf(input)).objectDir;
-      return objectStatus(resolve(folder), isSet(input, 'json'));
+      return objectStatus(resolve(folder), {
+        databaseUrl: textOf(input, 'database') ?? null,
+        asJson: isSet(input, 'json'),
+      });
     }
     if (word !== undefined) {
       throw new UserError(
@@ -75,6 +80,7 @@ examples:
       dataDir: resolve(data),
       mirrors: textsOf(input, 'mirror').map((folder) => resolve(folder)),
       listen: listenOf(input),
+      databaseUrl: textOf(input, 'database') ?? null,
       workers: workersOf(input),
       worker: workerOf(input),
       tempauth: textsOf(input, 'tempauth'),

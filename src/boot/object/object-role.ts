@@ -13,7 +13,7 @@ import { roleCommand } from '../role-command.ts';
 import type { RoleOptions } from '../role.ts';
 import { objectFronts } from './fronts.ts';
 import { objectServe } from './object-serve.ts';
-import { storeOpen, storePrepare } from './object-store.ts';
+import { storeEnginesLoad, storeOpen, storePrepare, type StoreEngines } from './object-store.ts';
 
 const serviceType = 'object-store';
 
@@ -25,15 +25,19 @@ export const objectRole = (worker: number): Command =>
     umask: 0o077,
     load: async (configuration) => {
       const enginesOpen = await enginesLoad(configuration);
-      const { sqliteOpen } = await import('../../engines/sqlite/engine.ts');
-      return (options) => objectRun({ ...options, enginesOpen, engineOpen: sqliteOpen, worker });
+      // Loaded here, where this program can still be read; opened later, as another user.
+      const enginesOf = await storeEnginesLoad(configuration.databaseUrl);
+      return (options) => {
+        const engineOpen = enginesOf(options.layout.objectDir);
+        return objectRun({ ...options, enginesOpen, engineOpen, worker });
+      };
     },
     usage: '',
   });
 
 interface ObjectOptions extends RoleOptions {
   readonly enginesOpen: EnginesOpen;
-  readonly engineOpen: (path: string) => Engine;
+  readonly engineOpen: StoreEngines;
   readonly worker: number;
 }
 

@@ -1,6 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { sqliteOpen } from '../../engines/sqlite/engine.ts';
 import { systemClock as clock } from '../../kernel/clock.ts';
 import { randomIds as ids } from '../../kernel/ids.ts';
 import { silentLog as log } from '../../kernel/log.ts';
@@ -8,7 +7,7 @@ import { objectSettingsDefault } from '../../object/object.world.ts';
 import { scrubStateGet, type ScrubState } from '../../object/reconcile/scrub.ts';
 import { damagedList, storedSums, type DamagedObject } from '../../object/store/reclaim.store.ts';
 import { exitCodes, UserError } from '../command.ts';
-import { storeOpen } from './object-store.ts';
+import { storeEngines, storeOpen } from './object-store.ts';
 import { standaloneIdentity } from './standalone-identity.ts';
 
 type Sums = Awaited<ReturnType<typeof storedSums>>;
@@ -24,11 +23,14 @@ interface StoreStatus {
 const damagedMax = 1000;
 
 /** Prints how a store is, whether it is served at this moment or not. */
-export async function objectStatus(dataDir: string, asJson: boolean): Promise<number> {
+export async function objectStatus(
+  dataDir: string,
+  { databaseUrl, asJson }: { readonly databaseUrl: string | null; readonly asJson: boolean },
+): Promise<number> {
   if (!existsSync(join(dataDir, 'store.json')))
     throw new UserError(`there is no store in ${dataDir}`, exitCodes.notRunning);
   ownerBecome(dataDir);
-  const status = await statusRead(dataDir);
+  const status = await statusRead(dataDir, databaseUrl);
   console.log(asJson ? JSON.stringify(status) : statusText(status));
   return status.sums.damaged === 0 ? exitCodes.ok : exitCodes.degraded;
 }
@@ -42,11 +44,11 @@ function ownerBecome(dataDir: string): void {
   process.setuid?.(uid);
 }
 
-async function statusRead(dataDir: string): Promise<StoreStatus> {
+async function statusRead(dataDir: string, databaseUrl: string | null): Promise<StoreStatus> {
   const store = await storeOpen({
     dataDir,
     mirrors: [],
-    engineOpen: sqliteOpen,
+    engineOpen: await storeEngines(dataDir, databaseUrl),
     settings: objectSettingsDefault,
     identity: standaloneIdentity([], []),
     clock,

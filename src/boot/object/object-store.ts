@@ -15,12 +15,30 @@ import {
 import { UserError } from '../command.ts';
 import { fileWrite } from '../files.ts';
 
-/** What one store is made of, on one disk. */
+/** Opens a database of the store by its name: `root`, `shard-00`. */
+export type StoreEngines = (name: string) => Engine;
+
+/** SQLite in the store's own folder, or schemas of a PostgreSQL server. What is not used is not loaded. */
+export async function storeEnginesLoad(
+  url: string | null,
+): Promise<(dataDir: string) => StoreEngines> {
+  if (url === null) {
+    const { sqliteOpen } = await import('../../engines/sqlite/engine.ts');
+    return (dataDir) => (name) => sqliteOpen(join(dataDir, 'meta', `${name}.db`));
+  }
+  const { postgresOpen } = await import('../../engines/postgres/engine.ts');
+  return () => (name) => postgresOpen(url, `object_${name.replace('-', '_')}`);
+}
+
+export const storeEngines = async (dataDir: string, url: string | null): Promise<StoreEngines> =>
+  (await storeEnginesLoad(url))(dataDir);
+
+/** What one store is made of. */
 export interface StoreParts {
   readonly dataDir: string;
   /** Folders on other disks that hold all bytes too. */
   readonly mirrors: readonly string[];
-  readonly engineOpen: (path: string) => Engine;
+  readonly engineOpen: StoreEngines;
   readonly settings: Omit<ObjectSettings, 'secret'>;
   readonly identity: ObjectWorld['identity'];
   readonly clock: Clock;
@@ -97,14 +115,13 @@ interface Engines {
   readonly shards: readonly Engine[];
 }
 
-function enginesOpen(dataDir: string, engineOpen: (path: string) => Engine): Engines {
+function enginesOpen(dataDir: string, engineOpen: StoreEngines): Engines {
   const { format, shards } = JSON.parse(
     readFileSync(join(dataDir, 'store.json'), 'utf8'),
   ) as StoreFile;
   if (format !== 1) throw new UserError(`${dataDir} was made by a newer welkin`);
-  const open = (name: string): Engine => engineOpen(join(dataDir, 'meta', `${name}.db`));
   const names = Array.from({ length: shards }, (_, n) => `shard-${String(n).padStart(2, '0')}`);
-  return { root: open('root'), shards: names.map(open) };
+  return { root: engineOpen('root'), shards: names.map(engineOpen) };
 }
 
 async function enginesClose({ root, shards }: Engines): Promise<void> {

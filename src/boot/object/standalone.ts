@@ -1,6 +1,5 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { sqliteOpen } from '../../engines/sqlite/engine.ts';
 import { systemClock as clock } from '../../kernel/clock.ts';
 import { causesOf } from '../../kernel/errors.ts';
 import { randomIds as ids } from '../../kernel/ids.ts';
@@ -11,7 +10,7 @@ import { exitCodes, UserError } from '../command.ts';
 import { lockHold } from '../lock.ts';
 import { objectFronts } from './fronts.ts';
 import { objectServe } from './object-serve.ts';
-import { storeOpen, storePrepare } from './object-store.ts';
+import { storeEngines, storeOpen, storePrepare } from './object-store.ts';
 import { standaloneIdentity, staticKeyParse, tempauthParse } from './standalone-identity.ts';
 import { workersRun } from './workers.ts';
 
@@ -19,6 +18,8 @@ export interface Standalone {
   readonly dataDir: string;
   readonly mirrors: readonly string[];
   readonly listen: Listen;
+  /** Where the metadata is: PostgreSQL; null: SQLite in the data folder. */
+  readonly databaseUrl: string | null;
   readonly workers: number;
   /** One of several; null: the only one, or the one that starts them. */
   readonly worker: number | null;
@@ -54,7 +55,7 @@ export async function standaloneRun(options: Standalone): Promise<number> {
   settingsOf(options);
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   lockHold(join(dataDir, 'lock'));
-  await storePrepare({ dataDir, engineOpen: sqliteOpen });
+  await storePrepare({ dataDir, engineOpen: await storeEngines(dataDir, options.databaseUrl) });
   if (workers === 1) return serve(options, { log, signal, leads: true, ready });
   await workersRun({ count: workers, log, signal, ready });
   return exitCodes.ok;
@@ -70,7 +71,7 @@ async function serve(options: Standalone, { log, ...run }: Run): Promise<number>
   const store = await storeOpen({
     dataDir,
     mirrors: options.mirrors,
-    engineOpen: sqliteOpen,
+    engineOpen: await storeEngines(dataDir, options.databaseUrl),
     settings: { ...settings, tempauth },
     identity,
     clock,
