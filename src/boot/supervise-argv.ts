@@ -26,7 +26,7 @@ export const roleArgv = (
   { stateDir }: Layout,
 ): readonly string[] => [
   process.execPath,
-  ...(name === 'agent' ? [modest] : []),
+  ...(name === 'control' ? [] : [modest]),
   programPath,
   name,
   '--state-dir',
