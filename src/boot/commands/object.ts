@@ -19,6 +19,7 @@ export const objectCommand: Command = {
   --listen HOST:PORT     where it listens (default 127.0.0.1:8080)
   --mirror DIR           all bytes are in this folder of another disk too, and mended from there; repeatable
   --database URL         metadata in PostgreSQL (postgres://...) instead of SQLite in the folder
+  --bytes URL            bytes in another S3 store: http(s)://ACCESS:SECRET@HOST:PORT/BUCKET
   --tempauth USER:KEY    who may use it, with Swift's /auth/v1.0; also ACCOUNT:USER:KEY[:GROUP,GROUP]; repeatable
   --s3-key ACCESS:SECRET who may use it with S3; also ACCESS:SECRET:ACCOUNT; repeatable
   --workers N            processes that share the port (default 1)
@@ -30,18 +31,20 @@ export const objectCommand: Command = {
 
   --state-dir DIR        the store of a cloud (started by: welkin up)
 
+welkin object migrate    moves the bytes of --data to --bytes, while the store is served with --bytes
 welkin object status     what is in a store, and what the scrubber found damaged (--data or --state-dir; --json)
 
 examples:
   welkin object --data /srv/store --tempauth test:secret --s3-key AKIATEST:secret
   curl -i -H 'X-Auth-User: test:test' -H 'X-Auth-Key: secret' http://127.0.0.1:8080/auth/v1.0`,
-  words: ['status'],
+  words: ['status or migrate'],
   options: {
     json: { type: 'boolean' },
     data: { type: 'string' },
     listen: { type: 'string', default: '127.0.0.1:8080' },
     mirror: { type: 'string', multiple: true },
     database: { type: 'string' },
+    bytes: { type: 'string' },
     tempauth: { type: 'string', multiple: true },
     's3-key': { type: 'string', multiple: true },
     workers: { type: 'string', default: '1' },
@@ -65,6 +68,13 @@ examples:
         asJson: isSet(input, 'json'),
       });
     }
+    if (word === 'migrate' && data !== undefined) {
+      const { objectMigrateOut } = await import('../object/object-migrate.ts');
+      return objectMigrateOut(resolve(data), {
+        databaseUrl: textOf(input, 'database') ?? null,
+        bytesUrl: textOf(input, 'bytes') ?? '',
+      });
+    }
     if (word !== undefined) {
       throw new UserError(
         `object: there is no "${word}"; see welkin object --help`,
@@ -81,6 +91,7 @@ examples:
       mirrors: textsOf(input, 'mirror').map((folder) => resolve(folder)),
       listen: listenOf(input),
       databaseUrl: textOf(input, 'database') ?? null,
+      bytesUrl: textOf(input, 'bytes') ?? null,
       workers: workersOf(input),
       worker: workerOf(input),
       tempauth: textsOf(input, 'tempauth'),

@@ -6,6 +6,7 @@ import type { Engine } from '../../kernel/db.ts';
 import type { Ids } from '../../kernel/ids.ts';
 import type { Log } from '../../kernel/log.ts';
 import { DiskBlobs } from '../../object/blob/disk-blobs.ts';
+import { OutsideBlobs, type OutsideStore } from '../../object/blob/outside-blobs.ts';
 import {
   objectMigrate,
   objectWorldOpen,
@@ -38,6 +39,8 @@ export interface StoreParts {
   readonly dataDir: string;
   /** Folders on other disks that hold all bytes too. */
   readonly mirrors: readonly string[];
+  /** Another store that takes the bytes. */
+  readonly outside?: OutsideStore | null;
   readonly engineOpen: StoreEngines;
   readonly settings: Omit<ObjectSettings, 'secret'>;
   readonly identity: ObjectWorld['identity'];
@@ -89,7 +92,7 @@ function fileWriteOnce(path: string, text: string): void {
 
 /** One process's view of a store that was prepared. */
 export async function storeOpen(parts: StoreParts): Promise<OpenStore> {
-  const { dataDir, mirrors, engineOpen, settings, ...rest } = parts;
+  const { dataDir, mirrors, outside = null, engineOpen, settings, ...rest } = parts;
   const engines = enginesOpen(dataDir, engineOpen);
   const secret = Buffer.from(readFileSync(join(dataDir, 'secret.key'), 'utf8').trim(), 'base64url');
   const { clock, ids, log } = rest;
@@ -98,7 +101,7 @@ export async function storeOpen(parts: StoreParts): Promise<OpenStore> {
     ...rest,
     ...engines,
     settings: { ...settings, secret },
-    blobs: disk,
+    blobs: outside === null ? disk : new OutsideBlobs(outside, disk, ids),
   });
   return {
     world,

@@ -10,6 +10,7 @@ import { exitCodes, UserError } from '../command.ts';
 import { lockHold } from '../lock.ts';
 import { objectFronts } from './fronts.ts';
 import { objectServe } from './object-serve.ts';
+import { outsideOpen } from './outside.ts';
 import { storeEngines, storeOpen, storePrepare } from './object-store.ts';
 import { standaloneIdentity, staticKeyParse, tempauthParse } from './standalone-identity.ts';
 import { workersRun } from './workers.ts';
@@ -20,6 +21,8 @@ export interface Standalone {
   readonly listen: Listen;
   /** Where the metadata is: PostgreSQL; null: SQLite in the data folder. */
   readonly databaseUrl: string | null;
+  /** Where bytes go instead of the data folder. */
+  readonly bytesUrl: string | null;
   readonly workers: number;
   /** One of several; null: the only one, or the one that starts them. */
   readonly worker: number | null;
@@ -71,6 +74,7 @@ async function serve(options: Standalone, { log, ...run }: Run): Promise<number>
   const store = await storeOpen({
     dataDir,
     mirrors: options.mirrors,
+    outside: options.bytesUrl === null ? null : await outsideOpen(options.bytesUrl),
     engineOpen: await storeEngines(dataDir, options.databaseUrl),
     settings: { ...settings, tempauth },
     identity,

@@ -49,6 +49,8 @@ export interface BlobStore {
   read(blob: Blob, options: BlobRead): AsyncIterable<Uint8Array>;
   /** Bytes of which the database will never know: the write they belonged to was refused. */
   discard(blob: Blob): Promise<void>;
+  /** The file, or whatever it is outside, of bytes that no row names any more. */
+  remove(id: string): Promise<void>;
   /** A short range as one buffer: what small objects are answered with. */
   readWhole(blob: Blob, options: BlobRead): Promise<Uint8Array>;
 }

@@ -30,7 +30,7 @@ export async function blockRead(file: FileHandle, blob: Blob, number: number): P
   throw new DamagedBlob(`block ${number} of ${blob.id} differs from its sum`);
 }
 
-const sumOf = ({ sums }: Blob, number: number): number =>
+export const sumOf = ({ sums }: Blob, number: number): number =>
   new DataView(sums.buffer, sums.byteOffset, sums.byteLength).getUint32(number * 4, true);
 
 /** Positioned at the first of the blocks that hold a range; null: the bytes are as they came. */

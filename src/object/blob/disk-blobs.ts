@@ -73,10 +73,10 @@ export class DiskBlobs implements BlobStore {
 
   async discard({ id, place }: Blob): Promise<void> {
     // A record stays in its segment until that is compacted.
-    if (place === 'file') await this.fileRemove(id);
+    if (place === 'file') await this.remove(id);
   }
 
-  async fileRemove(id: string): Promise<void> {
+  async remove(id: string): Promise<void> {
     for (const folder of this.folders) await rm(folder.file(id), { force: true });
   }
 
@@ -164,7 +164,7 @@ export class DiskBlobs implements BlobStore {
     } catch (error) {
       for (const file of files) await file.close();
       for (const path of temporary) await rm(path, { force: true });
-      await this.fileRemove(id);
+      await this.remove(id);
       throw error;
     }
     const { sizeBytes } = sums;

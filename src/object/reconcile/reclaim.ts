@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Reconciler } from '../../kernel/reconciler.ts';
 import type { DiskBlobs } from '../blob/disk-blobs.ts';
 import type { ObjectWorld } from '../object.world.ts';
-import { blobsKnown, reclaimForget, reclaimPage } from '../store/reclaim.store.ts';
+import { blobsKnown, reclaimedId, reclaimForget, reclaimPage } from '../store/reclaim.store.ts';
 
 const pageSize = 200;
 /** Far longer than from the last byte of a body to its row; a row that comes later still is refused. */
@@ -18,7 +18,9 @@ export const fileReclaim = (world: ObjectWorld, disk: DiskBlobs): Reconciler => 
     for (const shard of world.shards) {
       while (!signal.aborted) {
         const ids = await shard.read((tx) => reclaimPage(tx, horizonMs, pageSize));
-        for (const id of ids) await disk.fileRemove(id);
+        for (const { id, isLocal } of ids.map(reclaimedId)) {
+          await (isLocal ? disk : world.blobs).remove(id);
+        }
         if (ids.length > 0) await shard.write((tx) => reclaimForget(tx, ids));
         if (ids.length < pageSize) break;
       }

@@ -193,3 +193,38 @@ export async function storedSums(tx: ShardTx): Promise<{
     reclaimable: at('reclaimable'),
   };
 }
+
+/** In the list of what is to be reclaimed: the file of this store's own disk only. */
+const localMark = 'local:';
+
+export const reclaimedId = (text: string): { readonly id: string; readonly isLocal: boolean } =>
+  text.startsWith(localMark)
+    ? { id: text.slice(localMark.length), isLocal: true }
+    : { id: text, isLocal: false };
+
+/** The bytes are outside now. False: they were deleted, or moved within the disk, meanwhile. */
+export async function blobMoveOut(tx: ShardTx, blob: Blob, nowMs: number): Promise<boolean> {
+  const { id, place, segment, at, sizeBytes } = blob;
+  const { numUpdatedRows } = await tx
+    .updateTable('blob')
+    .set({ place: 'outside', segment: null, at: 0 })
+    .where('id', '=', id)
+    .where('place', '=', place)
+    .where('at', '=', at)
+    .where('segment', segment === null ? 'is' : '=', segment)
+    .executeTakeFirst();
+  if (numUpdatedRows === 0n) return false;
+  if (segment === null) {
+    const gone = { blob: `${localMark}${id}`, deleted_ms: nowMs };
+    await tx.insertInto('reclaim').values(gone).execute();
+  } else {
+    await tx
+      .insertInto('segment_dead')
+      .values({ segment, bytes: sizeBytes })
+      .onConflict((conflict) =>
+        conflict.column('segment').doUpdateSet({ bytes: sql`segment_dead.bytes + ${sizeBytes}` }),
+      )
+      .execute();
+  }
+  return true;
+}

@@ -1,0 +1,40 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemClock as clock } from '../../kernel/clock.ts';
+import { randomIds as ids } from '../../kernel/ids.ts';
+import { silentLog as log } from '../../kernel/log.ts';
+import { objectSettingsDefault } from '../../object/object.world.ts';
+import { blobsMoveOut } from '../../object/reconcile/move-out.ts';
+import { exitCodes, UserError } from '../command.ts';
+import { storeEngines, storeOpen } from './object-store.ts';
+import { outsideOpen } from './outside.ts';
+import { standaloneIdentity } from './standalone-identity.ts';
+
+/** Moves the bytes of a store to another one while it is served; repeated, it moves what was left. */
+export async function objectMigrateOut(
+  dataDir: string,
+  { databaseUrl, bytesUrl }: { readonly databaseUrl: string | null; readonly bytesUrl: string },
+): Promise<number> {
+  const outside = await outsideOpen(bytesUrl);
+  if (!existsSync(join(dataDir, 'store.json')))
+    throw new UserError(`there is no store in ${dataDir}`, exitCodes.notRunning);
+  const { world, disk, close } = await storeOpen({
+    dataDir,
+    mirrors: [],
+    outside,
+    engineOpen: await storeEngines(dataDir, databaseUrl),
+    settings: objectSettingsDefault,
+    identity: standaloneIdentity([], []),
+    clock,
+    ids,
+    log,
+  });
+  try {
+    const { moved, bytes, left } = await blobsMoveOut(world, disk, outside);
+    const mib = (bytes / 2 ** 20).toFixed(1);
+    console.log(`moved ${moved} runs of bytes, ${mib} MiB; ${left} are damaged and stay`);
+    return left === 0 ? exitCodes.ok : exitCodes.degraded;
+  } finally {
+    await close();
+  }
+}

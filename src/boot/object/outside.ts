@@ -1,0 +1,30 @@
+import { s3Store } from '../../image/stores/s3-store.ts';
+import { storeClientOpen } from '../../image/stores/store-http.ts';
+import { systemClock as clock } from '../../kernel/clock.ts';
+import type { OutsideStore } from '../../object/blob/outside-blobs.ts';
+import { exitCodes, UserError } from '../command.ts';
+
+/** `http(s)://ACCESS:SECRET@HOST:PORT/BUCKET`: the same client that the image service uses for its stores. */
+export async function outsideOpen(text: string): Promise<OutsideStore> {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const bucket = url?.pathname.replace(/^\/|\/$/g, '') ?? '';
+  if (url === null || !/^https?:$/.test(url.protocol) || url.username === '' || bucket === '') {
+    throw new UserError(
+      '--bytes: it must be http(s)://ACCESS:SECRET@HOST:PORT/BUCKET',
+      exitCodes.usage,
+    );
+  }
+  return s3Store({
+    id: 'bytes',
+    description: 'The bytes of the object store',
+    endpoint: url.origin,
+    bucket,
+    prefix: 'welkin/',
+    style: 'path',
+    access: decodeURIComponent(url.username),
+    secret: decodeURIComponent(url.password),
+    region: 'us-east-1',
+    client: storeClientOpen(null),
+    clock,
+  });
+}
