@@ -18,7 +18,7 @@ export async function objectMigrateOut(
   const outside = await outsideOpen(bytesUrl);
   if (!existsSync(join(dataDir, 'store.json')))
     throw new UserError(`there is no store in ${dataDir}`, exitCodes.notRunning);
-  const { world, disk, close } = await storeOpen({
+  const store = await storeOpen({
     dataDir,
     mirrors: [],
     outside,
@@ -30,11 +30,11 @@ export async function objectMigrateOut(
     log,
   });
   try {
-    const { moved, bytes, left } = await blobsMoveOut(world, disk, outside);
+    const { moved, bytes, left } = await blobsMoveOut(store.world, store.disk, outside);
     const mib = (bytes / 2 ** 20).toFixed(1);
     console.log(`moved ${moved} runs of bytes, ${mib} MiB; ${left} are damaged and stay`);
     return left === 0 ? exitCodes.ok : exitCodes.degraded;
   } finally {
-    await close();
+    await store.close();
   }
 }
