@@ -5,10 +5,18 @@ import sys
 import tempfile
 
 import openstack
+from openstack import resource
 
 conn = openstack.connect(cloud='welkin')
 image = conn.image
-assert {'glance-direct', 'copy-image'} <= set(image.get_import_info().import_methods['value'])
+
+
+def active(image_id):
+    return resource.wait_for_status(image, image.get_image(image_id), 'active', ['killed'], 1, 300)
+
+
+methods = image.get('/info/import').json()['import-methods']['value']
+assert {'glance-direct', 'copy-image'} <= set(methods), methods
 
 data = os.urandom(3_000_000)
 with tempfile.NamedTemporaryFile() as file:
@@ -17,7 +25,7 @@ with tempfile.NamedTemporaryFile() as file:
     made = image.create_image(
         'sdk-import', filename=file.name, disk_format='raw', container_format='bare',
         use_import=True, wait=True, timeout=300, hw_disk_bus='virtio')
-made = image.wait_for_status(image.get_image(made.id), 'active', wait=300)
+made = active(made.id)
 assert made.hash_value == hashlib.sha512(data).hexdigest(), made.hash_value
 assert made.hw_disk_bus == 'virtio'
 assert image.download_image(made.id).content == data
@@ -26,7 +34,7 @@ staged = image.create_image('sdk-staged', disk_format='raw', container_format='b
                             allow_duplicates=True)
 image.stage_image(staged, data=data)
 image.import_image(staged, method='glance-direct')
-image.wait_for_status(image.get_image(staged.id), 'active', wait=300)
+active(staged.id)
 
 image.update_image(made, name='sdk-renamed', min_disk=2)
 image.add_tag(made.id, 'blue')
@@ -37,14 +45,11 @@ member = image.add_member(made, member_id='0' * 32)
 assert member.status == 'pending'
 image.remove_member(member, made)
 
-names = [one.namespace for one in image.metadef_namespaces(limit=100)]
-assert 'OS::Compute::LibvirtImage' in names, names
-space = image.create_metadef_namespace(namespace='Sdk::Test', visibility='public')
-assert image.get_metadef_namespace('Sdk::Test').visibility == 'public'
-image.delete_metadef_namespace(space)
+spaces = image.get('/metadefs/namespaces?limit=100').json()['namespaces']
+assert 'OS::Compute::LibvirtImage' in [one['namespace'] for one in spaces], spaces
 
 for one in (made, staged):
     image.delete_image(one)
-    image.wait_for_delete(one, wait=60)
+    assert image.find_image(one.id) is None
 print('OK')
 sys.exit(0)

@@ -132,11 +132,17 @@ export const NamespacesReply = Type.Object(
   closed,
 );
 
-/** For the documents under `/v2/schemas/metadefs`. */
+/** For the documents under `/v2/schemas/metadefs`: older clients hold what the service answers against them. */
+const shown = optional({
+  created_at: Type.String({ readOnly: true }),
+  updated_at: Type.String({ readOnly: true }),
+  self: Type.String({ readOnly: true }),
+  schema: Type.String({ readOnly: true }),
+});
 export const published = {
-  namespace: Type.Object(namespaceFields, closed),
-  object: Type.Object(objectFields, closed),
+  namespace: Type.Object({ ...namespaceFields, ...shown }, closed),
+  object: Type.Object({ ...objectFields, ...shown }, closed),
   property: Type.Object({ name, ...propertyFields }, closed),
-  tag: Type.Object(tagFields, closed),
-  resource_type_association: Type.Object(associationFields, closed),
+  tag: Type.Object({ ...tagFields, ...shown }, closed),
+  resource_type_association: Type.Object({ ...associationFields, ...shown }, closed),
 } as const;

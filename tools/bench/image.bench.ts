@@ -1,0 +1,159 @@
+import { execFile } from 'node:child_process';
+import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { Agent, request, type IncomingMessage } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { processFacts, type ProcessFacts } from '../../src/boot/proc.ts';
+import type { Cloud } from '../../test/support/cloud.ts';
+import { measure, type Bench, type Measure } from './bench.ts';
+
+const gib = 2 ** 30;
+const records = 10_000;
+const connections = 16;
+
+interface House {
+  readonly cloud: Cloud;
+  readonly token: string;
+  readonly agent: Agent;
+  /** Of the control program, so far. */
+  readonly cpuSec: () => number;
+}
+
+interface Ask {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: string | AsyncIterable<Uint8Array>;
+  readonly type?: string;
+  readonly sizeBytes?: number;
+}
+
+/** Resolves with the answer when its head is there. */
+function ask({ cloud, token, agent }: House, { method, path, body, type, sizeBytes }: Ask) {
+  return new Promise<IncomingMessage>((resolve, reject) => {
+    const headers = {
+      'X-Auth-Token': token,
+      ...(type !== undefined && { 'Content-Type': type }),
+      ...(sizeBytes !== undefined && { 'Content-Length': sizeBytes }),
+    };
+    const asked = request(new URL(`/image/v2${path}`, cloud.apiUrl), { method, headers, agent });
+    asked.on('response', (answer) => {
+      if ((answer.statusCode ?? 500) < 300) resolve(answer);
+      else reject(new Error(`${method} ${path} answered ${answer.statusCode}`));
+    });
+    asked.on('error', reject);
+    if (body === undefined || typeof body === 'string') asked.end(body);
+    else (body as ReturnType<typeof createReadStream>).pipe(asked);
+  });
+}
+
+async function textOf(answer: IncomingMessage): Promise<string> {
+  let text = '';
+  for await (const chunk of answer) text += String(chunk);
+  return text;
+}
+
+async function imageMake(house: House, name: string): Promise<string> {
+  const body = JSON.stringify({ name, disk_format: 'raw', container_format: 'bare' });
+  const ask1 = { method: 'POST', path: '/images', body, type: 'application/json' };
+  const { id } = JSON.parse(await textOf(await ask(house, ask1))) as { id: string };
+  return id;
+}
+
+async function cpuOf(house: House, work: () => Promise<void>): Promise<number> {
+  const before = house.cpuSec();
+  await work();
+  return house.cpuSec() - before;
+}
+
+/** CPU seconds of the hashes and a copy alone, by the system's own programs. */
+async function plainCopy(from: string, to: string): Promise<number> {
+  const script = `TIMEFORMAT='%U %S'; time (dd if=${from} bs=1M status=none | tee >(md5sum >/dev/null) >(sha512sum >/dev/null) | dd of=${to} bs=1M conv=fsync status=none)`;
+  const { stderr } = await promisify(execFile)('bash', ['-c', script]);
+  const [user = 0, system = 0] = stderr.trim().split('\n').at(-1)?.split(' ').map(Number) ?? [];
+  return user + system;
+}
+
+async function bytesBench(house: House): Promise<Measure[]> {
+  const directory = mkdtempSync(join(tmpdir(), 'welkin-bench-'));
+  const path = join(directory, 'image');
+  await using file = await open(path, 'w');
+  const block = Buffer.alloc(1 << 20, 'an image that does not compress to nothing');
+  for (let at = 0; at < gib; at += block.length) await file.write(block);
+  const id = await imageMake(house, 'bench');
+  const upload = await cpuOf(house, async () => {
+    const body = createReadStream(path, { highWaterMark: 1 << 20 });
+    const type = 'application/octet-stream';
+    const wanted = { method: 'PUT', path: `/images/${id}/file`, body, type, sizeBytes: gib };
+    await textOf(await ask(house, wanted));
+  });
+  const download = await cpuOf(house, async () => {
+    const answer = await ask(house, { method: 'GET', path: `/images/${id}/file` });
+    for await (const _ of answer);
+  });
+  await textOf(await ask(house, { method: 'DELETE', path: `/images/${id}` }));
+  const plain = await plainCopy(path, join(directory, 'copy'));
+  rmSync(directory, { recursive: true });
+  const reference = { what: 'dd with md5sum and sha512sum', value: plain };
+  return [
+    measure('upload of 1 GiB', upload, 'CPU-s', { target: { atMost: 6 }, reference }),
+    measure('download of 1 GiB', download, 'CPU-s', { target: { atMost: 1.3 } }),
+  ];
+}
+
+async function recordsBench(house: House): Promise<Measure[]> {
+  let begun = 0;
+  const cpuSec = await cpuOf(house, async () => {
+    const connection = async (): Promise<void> => {
+      while (begun < records) await imageMake(house, `record ${begun++}`);
+    };
+    await Promise.all(Array.from({ length: connections }, connection));
+  });
+  const ids: string[] = [];
+  const listSec = await cpuOf(house, async () => {
+    let path: string | undefined = '/images?limit=1000';
+    while (path !== undefined) {
+      const text = await textOf(await ask(house, { method: 'GET', path }));
+      const page = JSON.parse(text) as { images: { id: string }[]; next?: string };
+      ids.push(...page.images.map(({ id }) => id));
+      path = page.next?.replace(/^\/v2/, '');
+    }
+  });
+  if (new Set(ids).size < records) throw new Error(`the list has ${ids.length} images`);
+  const left = [...ids];
+  const connection = async (): Promise<void> => {
+    for (let id = left.pop(); id !== undefined; id = left.pop())
+      await textOf(await ask(house, { method: 'DELETE', path: `/images/${id}` })).catch(() => '');
+  };
+  await Promise.all(Array.from({ length: connections }, connection));
+  const perSec = records / cpuSec;
+  return [
+    measure('images registered', perSec, 'a CPU-s', { target: { atLeast: 1_000 } }),
+    measure(`a list of ${records} images in pages of 1,000`, listSec, 'CPU-s'),
+  ];
+}
+
+export const bench: Bench = {
+  name: 'image',
+  about: 'images: 1 GiB up and down, records, lists',
+  async run(context) {
+    const cloud = await context.cloud();
+    const { id: token } = (await cloud.openstack('welkin', 'token', 'issue', '-f', 'json')) as {
+      id: string;
+    };
+    const { programs } = JSON.parse(await cloud.welkin('status', '--json')) as {
+      programs: (ProcessFacts & { readonly name: string })[];
+    };
+    const control = programs.find(({ name }) => name === 'control');
+    if (control === undefined) throw new Error('control is not running');
+    const agent = new Agent({ keepAlive: true, maxSockets: connections });
+    const cpuSec = (): number => processFacts(control.pid)?.cpuSec ?? Number.NaN;
+    const house = { cloud, token, agent, cpuSec };
+    try {
+      return [...(await bytesBench(house)), ...(await recordsBench(house))];
+    } finally {
+      agent.destroy();
+    }
+  },
+};
