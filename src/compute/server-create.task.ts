@@ -11,7 +11,7 @@ import type { ServerCreateInput } from './server-create.model.ts';
 import { faultInsert, faultOf } from './server-fault.ts';
 import { hostRemove, hostsRefused, noValidHost, serverMove } from './server-move.ts';
 import { powerState, type ServerRow } from './server.model.ts';
-import { locationAppend, serverFind, serverUpdate } from './server.store.ts';
+import { locationAppend, serverFind, serverUpdate, type CellTx } from './server.store.ts';
 
 type CreateAct = Act<ComputeWorld, ServerCreateInput>;
 type CreateStep = Step<ComputeWorld, ServerCreateInput>;
@@ -24,7 +24,9 @@ const ports: CreateStep = {
     const server = await serverNow(act);
     if (server.host === null) throw noValidHost('There are not enough hosts available.');
     const owner = await portOwner(world, server);
+    const wires: { readonly portId: string; readonly mac: string; readonly mtu: number }[] = [];
     for (const nic of input.nics) {
+      const { portId } = nic;
       const { mac, mtu } = nic.isNew
         ? await world.network.portCreate({
             ...owner,
@@ -34,15 +36,19 @@ const ports: CreateStep = {
             securityGroupIds: input.securityGroupIds,
           })
         : await world.network.portAttach(nic.portId, owner);
-      await world.cell.write(async (tx) => {
+      wires.push({ portId, mac, mtu });
+    }
+    await world.cell.write(async (tx) => {
+      for (const { portId, mac, mtu } of wires) {
         await tx
           .updateTable('server_nic')
           .set({ mac, mtu })
-          .where('port_id', '=', nic.portId)
+          .where('port_id', '=', portId)
           .where('server_id', '=', server.id)
           .execute();
-      });
-    }
+      }
+      await spawningSet(tx, act);
+    });
   },
   async undo({ world, input: { serverId } }) {
     await world.network.serverRelease(serverId);
@@ -75,16 +81,20 @@ const build: CreateStep = {
   },
 };
 
-async function spawning(act: CreateAct): Promise<ServerRow> {
-  const { world, clock, input } = act;
-  const server = await world.cell.write((tx) =>
-    serverUpdate(
-      tx,
-      input.serverId,
-      { vmStates: ['building'], taskStates: ['scheduling', 'networking', 'spawning'] },
-      { task_state: 'spawning', updated_at: clock.now() },
-    ),
+const spawningSet = (tx: CellTx, { clock, input }: CreateAct): Promise<ServerRow | null> =>
+  serverUpdate(
+    tx,
+    input.serverId,
+    { vmStates: ['building'], taskStates: ['scheduling', 'networking', 'spawning'] },
+    { task_state: 'spawning', updated_at: clock.now() },
   );
+
+/** Mostly the step before has written it down with the ports. */
+async function spawning(act: CreateAct): Promise<ServerRow> {
+  const { world } = act;
+  const known = await serverNow(act);
+  if (known.vm_state === 'building' && known.task_state === 'spawning') return known;
+  const server = await world.cell.write((tx) => spawningSet(tx, act));
   if (server === null) throw new Failure('conflict', 'The server is no longer being built.');
   return server;
 }

@@ -45,14 +45,12 @@ export function tapsOpen(names: Names, guestUid: number): Taps {
       const place = places.get(portId);
       // In a tenant's namespace no QEMU can open it: what is left there belonged to one that ended.
       if (place?.networkId != null) await linkDelete(names.networkNamespace(place.networkId), name);
-      if (place === undefined || place.networkId !== null) {
-        await ipBatch(null, [
-          `tuntap add dev ${name} mode tap user ${guestUid} vnet_hdr`,
-          `link set ${name} addrgenmode none alias "${aliasPrefix}${portId}"`,
-        ]);
-        places.set(portId, { networkId: null });
-      }
-      await ipBatch(null, [`link set ${name} mtu ${mtu}`]);
+      const isThere = place !== undefined && place.networkId === null;
+      await ipBatch(null, [
+        ...(isThere ? [] : [`tuntap add dev ${name} mode tap user ${guestUid} vnet_hdr`]),
+        `link set ${name} addrgenmode none alias "${aliasPrefix}${portId}" mtu ${mtu}`,
+      ]);
+      places.set(portId, { networkId: null });
       return name;
     },
     async plug(portId, network) {

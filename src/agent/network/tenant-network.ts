@@ -34,9 +34,12 @@ export function tenantNetworksOpen(names: Names): TenantNetworks {
       // Rules come first: nothing is connected before it is guarded, nothing goes on that is forbidden now.
       const rules = guardRules(network, names, bridgeMacOf(network)) + groupRules(network);
       const isChanged = loaded.get(network.id) !== rules;
-      if (isChanged) await nftLoad(namespace, rules);
-      if (isChanged && !isNew) await flowsJudge(namespace, network);
-      const { ip, bridge } = networkPlan(network, await kernelStateRead(namespace), names);
+      const guard = async (): Promise<void> => {
+        if (isChanged) await nftLoad(namespace, rules);
+        if (isChanged && !isNew) await flowsJudge(namespace, network);
+      };
+      const [state] = await Promise.all([kernelStateRead(namespace), guard()]);
+      const { ip, bridge } = networkPlan(network, state, names);
       await ipBatch(namespace, ip);
       await bridgeBatch(namespace, bridge);
       if (isFirst) await sysctlSet(namespace, settings);
