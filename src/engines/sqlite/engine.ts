@@ -81,11 +81,11 @@ export function sqliteOpen(path: string): Engine {
       }
     },
     watch: async () => {
-      if (inMemory) return watchOf(writer.database, 'SELECT total_changes() AS version');
+      if (inMemory) return watchOf(writer.database, 'SELECT total_changes()');
       const reader = connectReader(path);
       watchers.push(reader);
       // Differs once any other connection has committed, of this process or another.
-      return watchOf(reader.database, 'SELECT data_version AS version FROM pragma_data_version');
+      return watchOf(reader.database, 'PRAGMA data_version');
     },
     close: async () => {
       while (draining) await new Promise((resolve) => setImmediate(resolve));
@@ -97,7 +97,9 @@ export function sqliteOpen(path: string): Engine {
 
 function watchOf(database: DatabaseSync, sql: string): TableWatch {
   const statement = database.prepare(sql);
-  return { version: () => Number(statement.get()?.['version']) };
+  // Asked with every request that a token comes with.
+  statement.setReturnArrays(true);
+  return { version: () => Number((statement.get() as unknown as [number])[0]) };
 }
 
 function connect(path: string): Connection {
