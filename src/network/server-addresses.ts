@@ -2,6 +2,29 @@ import type { PortTable } from './network.tables.ts';
 import type { NetworkWorld } from './network.world.ts';
 import type { ServerAddress, ServerPort } from './port.ts';
 
+/** Not all: a list of servers has as many ports. */
+const portColumns = [
+  'port.id',
+  'port.server_id',
+  'port.network_id',
+  'port.project_id',
+  'port.mac',
+  'port.status',
+  'port.binding_host',
+  'port.is_server_made',
+] as const;
+type PortRow = Pick<
+  PortTable,
+  | 'id'
+  | 'server_id'
+  | 'network_id'
+  | 'project_id'
+  | 'mac'
+  | 'status'
+  | 'binding_host'
+  | 'is_server_made'
+>;
+
 /** By server, in the order of creation: a page of servers costs five queries, however many they are. */
 export async function portsOf(
   { db }: NetworkWorld,
@@ -12,7 +35,7 @@ export async function portsOf(
     const ports = await tx
       .selectFrom('port')
       .innerJoin('network', 'network.id', 'port.network_id')
-      .selectAll('port')
+      .select(portColumns)
       .select(['network.name as network_name', 'network.mtu'])
       .where('port.server_id', 'in', serverIds)
       .orderBy('port.created_at')
@@ -69,7 +92,7 @@ interface PortParts {
 }
 
 const portView = (
-  port: PortTable & { readonly network_name: string; readonly mtu: number },
+  port: PortRow & { readonly network_name: string; readonly mtu: number },
   { fixed, floating, groups }: PortParts,
 ): ServerPort => ({
   id: port.id,
