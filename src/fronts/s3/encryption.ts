@@ -97,8 +97,11 @@ export function readKeyOf(
   encryption: Encryption | null,
   of: 'object' | 'copy source' = 'object',
 ): Uint8Array | null {
-  if (encryption?.kind === 'sse-s3') return dataKeyOpen(scene.world, encryption.sealed);
-  return customerKeyChecked(scene, encryption, of === 'object' ? target : source);
+  const prefix = of === 'object' ? target : source;
+  if (encryption?.kind !== 'sse-s3') return customerKeyChecked(scene, encryption, prefix);
+  // Asked as one that has no key of a customer.
+  customerKeyChecked(scene, null, prefix);
+  return dataKeyOpen(scene.world, encryption.sealed);
 }
 
 function customerKeyChecked(
