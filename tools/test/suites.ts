@@ -122,6 +122,14 @@ export const suites: readonly Suite[] = [
     steps: () => [...nodeTests('contract', 'test/contract/**/*.test.ts')],
   },
   {
+    name: 'object',
+    about: 'stock S3 clients on object stores of their own',
+    cloud: false,
+    needsRoot: false,
+    limitMin: 60,
+    steps: () => nodeTests('object', 'test/object-clients/**/*.test.ts'),
+  },
+  {
     name: 'tempest',
     about: "OpenStack's own test suite: its smoke list and what is quick",
     cloud: true,
