@@ -172,7 +172,7 @@ export async function versionsList(scene: Scene): Promise<Reply> {
   const page = pageOf(scene);
   const marker = scene.param('key-marker') ?? '';
   const versionMarker = scene.param('version-id-marker');
-  versionMarkerCheck(marker, versionMarker);
+  versionMarkerCheck(scene.has('key-marker'), versionMarker);
   const { entries, isTruncated } = await versionList(scene.world, scene.bucket.container, {
     ...page,
     marker,
@@ -211,20 +211,20 @@ export async function versionsList(scene: Scene): Promise<Reply> {
   };
 }
 
-function versionMarkerCheck(marker: string, versionMarker: string | null): void {
+function versionMarkerCheck(hasKeyMarker: boolean, versionMarker: string | null): void {
   if (versionMarker === null) return;
+  if (!hasKeyMarker) {
+    throw badArgument(
+      'version-id-marker',
+      versionMarker,
+      'A version-id marker cannot be specified without a key marker.',
+    );
+  }
   if (versionMarker === '') {
     throw badArgument('version-id-marker', '', 'A version-id marker cannot be empty.');
   }
-  if (versionMarker !== 'null' && !/^\d{1,16}$/.test(versionMarker)) {
-    throw badArgument('version-id-marker', versionMarker, 'Invalid version id specified');
-  }
-  if (marker !== '') return;
-  throw badArgument(
-    'version-id-marker',
-    versionMarker,
-    'A version-id marker cannot be specified without a key marker.',
-  );
+  if (versionMarker === 'null' || /^\d{1,16}$/.test(versionMarker)) return;
+  throw badArgument('version-id-marker', versionMarker, 'Invalid version id specified');
 }
 
 function versionElement(
