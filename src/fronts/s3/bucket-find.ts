@@ -3,6 +3,7 @@ import { containerGet } from '../../object/container.ts';
 import type { ObjectWorld } from '../../object/object.world.ts';
 import { S3Failure } from './failure.ts';
 import { Bucket, type Scene } from './scene.ts';
+import { isBucketName } from './wire/address.ts';
 
 /**
  * The bucket of this name: the caller's own, else whoever registered the name. Two projects may both have a Swift
@@ -24,7 +25,8 @@ export async function bucketFind(
 export async function bucketResolve(scene: Scene, name: string): Promise<Bucket> {
   const bucket = await bucketFind(scene.world, name, scene.caller.account);
   if (bucket === null) {
-    throw new S3Failure('NoSuchBucket', undefined, { fields: { BucketName: name } });
+    const code = isBucketName(name) ? 'NoSuchBucket' : 'InvalidBucketName';
+    throw new S3Failure(code, undefined, { fields: { BucketName: name } });
   }
   const expected = scene.header('x-amz-expected-bucket-owner');
   if (expected !== null && expected !== bucket.owner.id) throw new S3Failure('AccessDenied');

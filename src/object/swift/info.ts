@@ -46,6 +46,16 @@ const capabilities = (world: ObjectWorld): unknown => ({
   crossdomain: {},
   formpost: { allowed_digests: temporaryDigests, deprecated_digests: ['sha1'] },
   object_versioning: {},
+  // Clients of both APIs look here for what S3 can.
+  s3api: {
+    max_bucket_listing: 1000,
+    max_parts_listing: 1000,
+    max_upload_part_num: 10_000,
+    max_multi_delete_objects: 1000,
+    allow_multipart_uploads: true,
+    min_segment_size: 5 << 20,
+    s3_acl: true,
+  },
   slo: {
     max_manifest_segments: sloLimits.segments,
     max_manifest_size: sloLimits.manifestBytes,

@@ -85,7 +85,7 @@ async function objectsListV2(scene: Scene): Promise<Reply> {
         (isTruncated && last !== undefined
           ? element('NextContinuationToken', tokenMake(entryNameOf(last)))
           : '') +
-        (startAfter === '' ? '' : element('StartAfter', encode(startAfter))) +
+        (scene.has('start-after') ? element('StartAfter', encode(startAfter)) : '') +
         element('KeyCount', entries.length) +
         element('MaxKeys', page.maxKeys) +
         (page.delimiter === '' ? '' : element('Delimiter', encode(page.delimiter))) +
