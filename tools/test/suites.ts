@@ -114,6 +114,14 @@ export const suites: readonly Suite[] = [
     ],
   },
   {
+    name: 'swift',
+    about: "Swift's own functional tests on a stand-alone store",
+    cloud: false,
+    needsRoot: true,
+    limitMin: 30,
+    steps: () => countingPrograms('test/swift/*.suite.ts'),
+  },
+  {
     name: 'contract',
     about: 'stock clients on a cloud of its own',
     cloud: true,

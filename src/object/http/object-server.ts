@@ -44,17 +44,17 @@ export function objectServer({ world, swift, s3, tls }: ObjectServerOptions): Se
     response.writeHead(417, { 'Content-Length': 0, Connection: 'close' }).end();
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
-    const current = answering.get(socket);
-    // What follows a request may be nonsense; the request is answered all the same.
-    if (
-      current !== undefined &&
-      !current.writableEnded &&
-      error.code?.startsWith('HPE_') === true
-    ) {
-      current.once('finish', () => socket.destroy());
+    const unanswered = answering.get(socket);
+    if (unanswered?.req.complete === true && !unanswered.writableFinished) {
+      // A body without a length reads as a broken second request: the first one is answered first.
+      unanswered.once('finish', () => socket.end());
       return;
     }
-    const status = clientErrors[error.code ?? ''] ?? '400 Bad Request';
+    // RFC 9112, section 6.1: the body cannot be read because of a coding that is unknown here.
+    const isCoded = (unanswered?.req.headers['transfer-encoding'] ?? 'chunked') !== 'chunked';
+    const status = isCoded
+      ? '501 Not Implemented'
+      : (clientErrors[error.code ?? ''] ?? '400 Bad Request');
     if (socket.writable && error.code !== 'ECONNRESET') {
       socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
     } else {
@@ -65,6 +65,7 @@ export function objectServer({ world, swift, s3, tls }: ObjectServerOptions): Se
 }
 
 const clientErrors: Readonly<Record<string, string>> = {
+  HPE_INVALID_METHOD: '405 Method Not Allowed',
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 };

@@ -1,4 +1,5 @@
 import { bytesCompare } from '../container.ts';
+import { objectGet } from '../object-get.ts';
 import { objectList, versionList, type ObjectPage } from '../object-list.ts';
 import type { Container } from '../container.model.ts';
 import type { ListedVersion, StoredObject } from '../object.model.ts';
@@ -44,7 +45,7 @@ export async function containerRead(
 const jsonOnly = { format: 'json', contentType: 'application/json; charset=utf-8' } as const;
 
 const prefixOf = ({ path, prefix }: ListingQuery): string =>
-  path === null || path === '' ? prefix : `${path.replace(/\/+$/, '')}/`;
+  path === null ? prefix : path === '' ? '' : `${path.replace(/\/+$/, '')}/`;
 
 async function objectRows(
   world: ObjectWorld,
@@ -64,11 +65,19 @@ async function objectRows(
     isReverse,
     limit,
   });
-  return page.entries.flatMap((entry): ListingRow[] => {
-    if (entry.kind === 'object') return [objectRow(entry.object, root, pathQuote(container.name))];
-    // A listing of one folder shows the objects in it and not the folders.
-    return isFolder ? [] : [{ subdir: entry.prefix }];
-  });
+  const rows: ListingRow[] = [];
+  for (const entry of page.entries) {
+    // A listing of one folder shows what lies in it, and objects that stand for its folders.
+    const object =
+      entry.kind === 'object'
+        ? entry.object
+        : isFolder
+          ? await objectGet(world, container, entry.prefix)
+          : null;
+    if (object !== null) rows.push(objectRow(object, root, pathQuote(container.name)));
+    else if (entry.kind === 'prefix' && !isFolder) rows.push({ subdir: entry.prefix });
+  }
+  return isFolder ? rows.filter((row) => nameOf(row) !== prefixOf(query)) : rows;
 }
 
 function objectRow(object: StoredObject, root: string, container: string): ListingRow {

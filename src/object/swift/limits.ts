@@ -1,3 +1,4 @@
+import { headerEncode } from './header-text.ts';
 import type { Headers } from './place.ts';
 import type { SwiftRequest } from './swift.request.ts';
 import { refuse } from './swift.reply.ts';
@@ -16,7 +17,8 @@ export const limits = {
   listing: 10_000,
 } as const;
 
-const bytesOf = (text: string): number => Buffer.byteLength(text);
+/** As sent: one byte of what is no UTF-8 counts as one. */
+const bytesOf = (text: string): number => headerEncode(text).length;
 
 export type Kind = 'account' | 'container' | 'object';
 

@@ -10,6 +10,7 @@ import { domainRemap } from './domain-remap.ts';
 import { outsideReply } from './info.ts';
 import { failureReply, refuse, reply, type SwiftReply } from './swift.reply.ts';
 import { percentDecodeLax, splitOnce } from './place.ts';
+import { headerEncode } from './header-text.ts';
 import {
   headersOf,
   placeParse,
@@ -43,6 +44,9 @@ function rawOf(request: IncomingMessage, context: FrontContext): RawRequest {
   if (path === null || path.includes('\0')) throw refuse(412, 'Invalid UTF8 or contains NULL');
   const headers = headersOf(request.headers);
   const { 'content-length': length, 'transfer-encoding': encoding, host = 'localhost' } = headers;
+  if (encoding !== undefined && encoding.trim().toLowerCase() !== 'chunked') {
+    throw refuse(501, 'The transfer encoding is not supported.');
+  }
   return {
     method: request.method ?? 'GET',
     path,
@@ -114,8 +118,11 @@ async function answerSend(
 ): Promise<void> {
   for (const [name, value] of Object.entries(headers)) {
     // Header lines cannot carry line breaks; what came in through a form or a manifest might.
-    const encoded = Buffer.from(value.replaceAll(/[\r\n\0]/g, ' '), 'utf8').toString('latin1');
-    response.setHeader(titled(name), encoded);
+    response.setHeader(titled(name), headerEncode(value.replaceAll(/[\r\n\0]/g, ' ')));
+  }
+  // HTTP/1.1 keeps connections alive without a word.
+  if (request.headers.connection === undefined && request.httpVersion === '1.1') {
+    response.removeHeader('Connection');
   }
   const isHead = request.method === 'HEAD';
   const isBodyless = status === 204 || status === 304;

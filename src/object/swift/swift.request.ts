@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Authority } from './authority.model.ts';
 import { percentDecodeLax, splitOnce, type Headers, type Place } from './place.ts';
+import { headerDecode } from './header-text.ts';
 import { refuse } from './swift.reply.ts';
 
 export interface SwiftRequest extends Place {
@@ -64,16 +65,6 @@ export function headersOf(raw: IncomingHttpHeaders): Headers {
     headers[name] = headerDecode(Array.isArray(value) ? value.join(', ') : value);
   }
   return headers;
-}
-
-function headerDecode(value: string): string {
-  // oxlint-disable-next-line no-control-regex
-  if (/^[\x00-\x7f]*$/.test(value)) return value;
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(value, 'latin1'));
-  } catch (cause) {
-    throw refuse(400, 'Metadata must be valid UTF-8', {}, cause);
-  }
 }
 
 const truths = new Set(['true', '1', 'yes', 'on', 't', 'y']);
