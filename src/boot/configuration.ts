@@ -6,6 +6,7 @@ import type { DirectoryOptions } from '../identity/directory.model.ts';
 import { configParse, type ConfigFile } from '../kernel/config.ts';
 import { logLevels, type LogLevel } from '../kernel/log.ts';
 import { syslogAddressParse, type SyslogAddress } from './audit-syslog.ts';
+import type { Compliance } from '../identity/compliance.model.ts';
 import { UserError } from './command.ts';
 import {
   imageConfigurationOf,
@@ -164,6 +165,53 @@ export const ConfigurationSchema = Type.Object(
       },
       { additionalProperties: false, default: {}, description: 'The audit trail.' },
     ),
+    identity: Type.Object(
+      {
+        lockout_failure_attempts: count(
+          0,
+          'Wrong passwords in a row that lock an account. 0: none.',
+        ),
+        lockout_duration: count(1_800, 'Seconds until it opens by itself. 0: never.'),
+        disable_user_account_days_inactive: count(
+          0,
+          'Days without a log-in after which a user is disabled. 0: never.',
+        ),
+        password_expires_days: count(0, 'Days after which a password must be changed. 0: never.'),
+        unique_last_password_count: count(
+          0,
+          'How many passwords of a user in a row must differ. 0: no such rule.',
+        ),
+        minimum_password_age: count(0, 'Days before its owner may change a password again.'),
+        password_regex: Type.String({
+          default: '',
+          description: 'What a new password must match. Empty: anything.',
+          allowed: 'empty, or a regular expression such as `^(?=.*\\d)(?=.*[a-zA-Z]).{7,}$`',
+        }),
+        password_regex_description: Type.String({
+          default: '',
+          description: 'The same in words, for whoever chose another.',
+        }),
+        change_password_upon_first_use: Type.Boolean({
+          default: false,
+          description: 'A password that an administrator set must be changed before it logs in.',
+        }),
+        limit_model: Type.Union([Type.Literal('flat'), Type.Literal('strict_two_level')], {
+          default: 'flat',
+          description: 'Whether unified limits of a domain bound those of its projects.',
+        }),
+        max_project_tree_depth: Type.Integer({
+          default: 5,
+          minimum: 1,
+          maximum: 20,
+          description: 'How many projects may stand below one another.',
+        }),
+      },
+      {
+        additionalProperties: false,
+        default: {},
+        description: "Users and projects, by the names of Keystone's options.",
+      },
+    ),
     token: Type.Object(
       {
         life_sec: Type.Integer({
@@ -233,6 +281,10 @@ function domains(description: string) {
   );
 }
 
+function count(value: number, description: string) {
+  return Type.Integer({ default: value, minimum: 0, maximum: 2_147_483_647, description });
+}
+
 function ratio(value: number, description: string) {
   return Type.Number({ default: value, minimum: 0.1, maximum: 64, description });
 }
@@ -283,6 +335,11 @@ export interface Configuration {
     readonly syslog: SyslogAddress | null;
     readonly syslogCaFile: string | null;
   };
+  readonly identity: {
+    readonly compliance: Partial<Compliance>;
+    readonly limitModel: 'flat' | 'strict_two_level';
+    readonly projectDepthMax: number;
+  };
   readonly tokenLifeSec: number;
   readonly logLevel: LogLevel;
   readonly image: ImageConfiguration;
@@ -322,6 +379,7 @@ export function configurationRead(
     object: objectOf(file, address, objectListen),
     directories: raw.directory,
     audit: auditOf(file),
+    identity: identityOf(file),
     tokenLifeSec: raw.token.life_sec,
     logLevel: raw.log.level,
     image: imageConfigurationOf(raw.image, (key, message) => file.refuse(key, message)),
@@ -399,6 +457,35 @@ function passwordOf(file: ConfigFile<Raw>): Configuration['password'] {
     'password.memory_kib',
     `${memoryKib} is not allowed; with ${parallelism} lanes it must be at least ${8 * parallelism}`,
   );
+}
+
+function identityOf(file: ConfigFile<Raw>): Configuration['identity'] {
+  const { identity: raw } = file.value;
+  return {
+    limitModel: raw.limit_model,
+    projectDepthMax: raw.max_project_tree_depth,
+    compliance: {
+      lockoutFailures: raw.lockout_failure_attempts,
+      lockoutMs: raw.lockout_duration * 1_000,
+      inactiveDays: raw.disable_user_account_days_inactive,
+      passwordExpiresDays: raw.password_expires_days,
+      uniqueLastCount: raw.unique_last_password_count,
+      minimumAgeDays: raw.minimum_password_age,
+      passwordPattern: patternOf(file),
+      passwordPatternText: raw.password_regex_description,
+      changeUponFirstUse: raw.change_password_upon_first_use,
+    },
+  };
+}
+
+function patternOf(file: ConfigFile<Raw>): RegExp | null {
+  const { password_regex: text } = file.value.identity;
+  if (text === '') return null;
+  try {
+    return new RegExp(text, 'u');
+  } catch {
+    throw file.refuse('identity.password_regex', `"${text}" is not a regular expression`);
+  }
 }
 
 function externalOf(file: ConfigFile<Raw>): Configuration['external'] {

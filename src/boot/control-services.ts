@@ -12,6 +12,7 @@ import { flavorSeed } from '../compute/flavor-seed.ts';
 import { ldapDirectory } from '../engines/ldap/directory.ts';
 import { DirectoryRegistry } from '../identity/directory-registry.ts';
 import { directoryDomainsEnsure } from '../identity/directory-seed.ts';
+import { complianceDefaults } from '../identity/compliance.model.ts';
 import { directoryRefresh } from '../identity/generation.ts';
 import { identityMigrations } from '../identity/identity.migrations.ts';
 import { identityPort } from '../identity/port.ts';
@@ -79,7 +80,8 @@ async function identityOpen(
   { configuration, layout, log, signal }: RoleOptions,
   { region }: Databases,
 ): Promise<IdentityWorld> {
-  const { publicUrl, password, tokenLifeSec } = configuration;
+  const { publicUrl, password, tokenLifeSec, identity } = configuration;
+  const { limitModel, projectDepthMax } = identity;
   await region.migrate('identity', identityMigrations);
   const tokenKeys = keysRead(layout.tokenKeyDir);
   void keysFollow(tokenKeys, layout.tokenKeyDir, { clock, log, signal });
@@ -98,6 +100,9 @@ async function identityOpen(
       tokenLifeMs: tokenLifeSec * 1000,
       authUri: `${publicUrl}/identity`,
       argon2: password,
+      compliance: { ...complianceDefaults, ...identity.compliance },
+      limitModel,
+      projectDepthMax,
     },
   });
   await directoryRefresh(world);

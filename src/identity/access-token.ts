@@ -2,7 +2,7 @@ import { Failure } from '../kernel/errors.ts';
 import { accessKeyGet } from './access-key.ts';
 import { isEc2Signed, isS3Signed, type SignedRequest } from './access-signature.ts';
 import type { SignedBodyWanted, SignedWanted } from './access-token.schema.ts';
-import { unauthenticated } from './auth-method.ts';
+import { unauthenticated } from './auth-failure.ts';
 import type { IdentityContext } from './identity.world.ts';
 import { auditIdMake, tokenIssue, type IssuedToken } from './token.ts';
 

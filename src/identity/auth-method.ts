@@ -5,18 +5,21 @@ import {
   applicationCredentialList,
 } from './application-credential.store.ts';
 import { directoryLogIn } from './directory-read.ts';
+import { unauthenticated } from './auth-failure.ts';
+import { isPasswordExpired } from './compliance.model.ts';
 import { isDelegated, refused } from './delegation.ts';
 import { expecting } from './failure.ts';
 import type { IdentityWorld } from './identity.world.ts';
 import type { AccessToken } from './oauth1.model.ts';
-import { passwordVerify } from './password.ts';
+import { isHashStale, passwordHash, passwordVerify } from './password.ts';
+import { logInSettle } from './log-in.ts';
 import { snapshotGet } from './snapshot.ts';
 import { equals, listingAnd } from './listing.ts';
 import type { AuthMethod } from './token.model.ts';
 import type { AuthWanted } from './token.schema.ts';
 import { tokenResolve } from './token-state.ts';
 import type { UserAccount } from './user.model.ts';
-import { userGet, userGetByName } from './user.store.ts';
+import { passwordReplace, userGet, userGetByName } from './user.store.ts';
 
 /** Who someone proved to be, and what the proof allows. */
 export interface Identified {
@@ -30,12 +33,6 @@ export interface Identified {
   readonly applicationCredential: ApplicationCredential | null;
   readonly accessToken: AccessToken | null;
 }
-
-/** One answer to everything that is wrong with a log-in; `why` is for the audit trail. */
-export const unauthenticated = (why: string, userId?: string): Failure =>
-  new Failure('unauthenticated', 'The request you have made requires authentication.', {
-    detail: { why, ...(userId !== undefined && { userId }) },
-  });
 
 type PasswordUser = NonNullable<AuthWanted['identity']['password']>['user'];
 
@@ -56,14 +53,12 @@ export async function passwordIdentify(
   const user = await userFind(world, wanted);
   const isRight = await passwordVerify(world, user?.passwordHash ?? null, password);
   if (user === null) throw unauthenticated('no such user');
-  if (!isRight) throw unauthenticated('the password is wrong', user.id);
-  if (user.passwordExpiresAtMs !== null && user.passwordExpiresAtMs <= world.clock.now()) {
+  await logInSettle(world, user, { isRight, why: 'the password is wrong' });
+  if (isPasswordExpired(user, world.clock.now())) {
     await activeCheck(world, user);
-    throw unauthenticated(
-      `The password is expired and needs to be changed for user: ${user.id}.`,
-      user.id,
-    );
+    throw expired(user.id);
   }
+  await hashRenew(world, user, password);
   return await passwordProved(world, user);
 }
 
@@ -78,6 +73,23 @@ async function passwordProved(world: IdentityWorld, user: UserAccount): Promise<
     applicationCredential: null,
     accessToken: null,
   };
+}
+
+/** Told in the open: whoever reads it has just proved to know the password, and needs the id to change it. */
+function expired(userId: string): Failure {
+  const why = `The password is expired and needs to be changed for user: ${userId}.`;
+  return new Failure('unauthenticated', why, { detail: { why, userId } });
+}
+
+/** The only moment at which a password is known: a hash of old make is replaced. */
+async function hashRenew(
+  world: IdentityWorld,
+  { id, passwordHash: old }: UserAccount,
+  password: string,
+): Promise<void> {
+  if (old === null || !isHashStale(world, old)) return;
+  const hash = await passwordHash(world, password);
+  await world.db.write((tx) => passwordReplace(tx, id, { old, hash }));
 }
 
 export async function activeCheck(world: IdentityWorld, user: UserAccount): Promise<void> {

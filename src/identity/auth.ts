@@ -1,12 +1,13 @@
 import { Failure, forbidden } from '../kernel/errors.ts';
 import type { Actor } from '../kernel/policy.ts';
+import { unauthenticated } from './auth-failure.ts';
 import {
   credentialIdentify,
   passwordIdentify,
   tokenIdentify,
-  unauthenticated,
   type Identified,
 } from './auth-method.ts';
+import { backOffFailure, backOffWait } from './back-off.ts';
 import { refused } from './delegation.ts';
 import { expecting, missing, statusOf } from './failure.ts';
 import type { IdentityContext, IdentityWorld } from './identity.world.ts';
@@ -38,6 +39,7 @@ export async function authenticate(
   came: Came,
 ): Promise<IssuedToken | MoreNeeded> {
   let who: Identified | null = null;
+  await backOffWait(context);
   try {
     const receipt = receiptGet(context, came);
     who = receiptJoin(await identify(context, auth, came), receipt);
@@ -53,7 +55,10 @@ export async function authenticate(
     attemptRecord(context, who, null);
     return issued;
   } catch (error) {
-    if (error instanceof Failure) attemptRecord(context, who, error);
+    if (error instanceof Failure) {
+      if (error.kind === 'unauthenticated') backOffFailure(context);
+      attemptRecord(context, who, error);
+    }
     throw error;
   }
 }

@@ -77,6 +77,23 @@ export const identityMigrations: Migrations = {
         .execute();
     },
   },
+  '0021-compliance': {
+    async up(db) {
+      await db.schema
+        .alterTable('identity_password')
+        .addColumn('self_service', 'integer', (c) => c.notNull().defaultTo(0))
+        .execute();
+      await db.schema
+        .createTable('identity_log_in')
+        .addColumn('user_id', 'text', (c) =>
+          c.primaryKey().references('identity_user.id').onDelete('cascade'),
+        )
+        .addColumn('failures', 'integer', (c) => c.notNull())
+        .addColumn('failed_at', 'bigint')
+        .addColumn('active_at', 'bigint')
+        .execute();
+    },
+  },
 };
 
 async function projectsCreate(db: Kysely<unknown>): Promise<void> {

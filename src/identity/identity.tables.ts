@@ -1,3 +1,4 @@
+import type { ColumnType } from 'kysely';
 import type { Flag, Tx as AnyTx } from '../kernel/db.ts';
 
 export type Tx = AnyTx<IdentityTables>;
@@ -36,6 +37,13 @@ export interface IdentityTables {
   identity_access_rule: AccessRuleRow;
   identity_application_credential_rule: { credential_id: string; rule_id: string };
   identity_trust: TrustRow;
+  /** What the rules for log-ins remember of a user; without a row: nothing yet. */
+  identity_log_in: {
+    user_id: string;
+    failures: number;
+    failed_at: number | null;
+    active_at: number | null;
+  };
   identity_registered_limit: RegisteredLimitRow;
   identity_limit: {
     id: string;
@@ -93,6 +101,8 @@ export interface PasswordRow {
   hash: string;
   created_at: number;
   expires_at: number | null;
+  /** Set by its owner, not by an administrator. */
+  self_service: ColumnType<Flag, Flag | undefined, Flag>;
 }
 
 /** A user or group whose row here mirrors what a company's directory says. */

@@ -3,6 +3,7 @@ import type { Context } from '../kernel/context.ts';
 import type { Db, TableWatch } from '../kernel/db.ts';
 import type { Ids } from '../kernel/ids.ts';
 import { DirectoryRegistry } from './directory-registry.ts';
+import { complianceDefaults, type Compliance } from './compliance.model.ts';
 import type { IdentityTables } from './identity.tables.ts';
 import type { LimitModel } from './limit.model.ts';
 import { IdentityMemory } from './memory.ts';
@@ -24,6 +25,7 @@ export interface IdentitySettings {
   readonly projectDepthMax: number;
   /** Whether limits of a domain bound those of its projects. */
   readonly limitModel: LimitModel;
+  readonly compliance: Compliance;
 }
 
 const identityDefaults: IdentitySettings = {
@@ -34,6 +36,7 @@ const identityDefaults: IdentitySettings = {
   hashConcurrency: 2,
   projectDepthMax: 5,
   limitModel: 'flat',
+  compliance: complianceDefaults,
 };
 
 export interface IdentityWorld {

@@ -226,6 +226,7 @@ async function usersRead(
       hash,
       created_at: Math.floor((numberOrNull(password, 'created_at_int') ?? 0) / 1000),
       expires_at: expiresAtUs === null ? null : Math.floor(expiresAtUs / 1000),
+      self_service: 0,
     });
   }
   if (others > 0) {

@@ -1,4 +1,5 @@
 import type { AccessKey } from './access-key.model.ts';
+import type { Suspect } from './back-off.model.ts';
 import { Gate } from './gate.ts';
 import type { Revocation } from './revocation.model.ts';
 import type { Snapshot } from './snapshot.model.ts';
@@ -8,6 +9,7 @@ import type { TokenClaims } from './token.model.ts';
 const tokenLimit = 100_000;
 const accessKeyLimit = 20_000;
 const passcodeLimit = 10_000;
+const suspectLimit = 10_000;
 const verifiedLimit = 10_000;
 const sweepEveryMs = 600_000;
 
@@ -40,6 +42,8 @@ export class IdentityMemory {
   readonly accessKeys = new BoundedMap<string, AccessKey>(accessKeyLimit);
   /** One-time passwords that were used, by credential and time. */
   readonly passcodes = new BoundedMap<string, true>(passcodeLimit);
+  /** Addresses from which log-ins failed: see back-off.ts. */
+  readonly suspects = new BoundedMap<string, Suspect>(suspectLimit);
   /** Before the computing of password hashes. */
   readonly gate = new Gate();
   /** Digests of password checks that succeeded, and until when they hold: see password.ts. */

@@ -1,6 +1,7 @@
 import { invalid, notFound } from '../kernel/errors.ts';
 import { assignmentRoleIds } from './assignment.store.ts';
-import { unauthenticated, type Identified } from './auth-method.ts';
+import { unauthenticated } from './auth-failure.ts';
+import { type Identified } from './auth-method.ts';
 import { isDelegated, refused } from './delegation.ts';
 import { expecting, missing } from './failure.ts';
 import { directoryWrite } from './generation.ts';

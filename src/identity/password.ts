@@ -1,5 +1,6 @@
 import { argon2, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IdentityWorld } from './identity.world.ts';
+import { foreignCheck } from './password-foreign.ts';
 
 const verifiedForMs = 60_000;
 const saltBytes = 16;
@@ -38,8 +39,10 @@ export async function passwordVerify(
   password: string,
 ): Promise<boolean> {
   const { memory, clock } = world;
-  const stored = hash === null ? null : argon2Parse(hash);
   if (password.length > passwordLengthMax) return false;
+  const foreign = hash === null ? null : foreignCheck(hash);
+  if (foreign !== null) return await gated(world, () => foreign(password));
+  const stored = hash === null ? null : argon2Parse(hash);
   const key = createHmac('sha256', digestKey)
     .update(`${hash ?? ''}\0${password}`)
     .digest('base64');
@@ -52,6 +55,25 @@ export async function passwordVerify(
   memory.verified.delete(key);
   memory.verified.set(key, clock.now() + verifiedForMs);
   return true;
+}
+
+/** Of another Keystone, or with other costs than the configuration says now. */
+export function isHashStale({ settings }: IdentityWorld, hash: string): boolean {
+  const stored = argon2Parse(hash);
+  const { memoryKib, passes, parallelism } = settings.argon2;
+  return (
+    stored?.memory !== memoryKib || stored.passes !== passes || stored.parallelism !== parallelism
+  );
+}
+
+/** Few at one time: each costs memory and a core. */
+async function gated<T>({ memory, settings }: IdentityWorld, work: () => Promise<T>): Promise<T> {
+  await memory.gate.enter(settings.hashConcurrency);
+  try {
+    return await work();
+  } finally {
+    memory.gate.leave();
+  }
 }
 
 function argon2Parse(hash: string): (Argon2Hash & { readonly tag: Buffer }) | null {
@@ -75,17 +97,15 @@ async function derive(
   password: string,
   { memory, passes, parallelism, salt, tagBytes: tagLength }: Argon2Hash,
 ): Promise<Buffer> {
-  const { gate } = world.memory;
-  await gate.enter(world.settings.hashConcurrency);
-  try {
-    return await new Promise((resolve, reject) => {
-      const parameters = { message: password, nonce: salt, parallelism, tagLength };
-      argon2('argon2id', { ...parameters, memory, passes }, (error, tag) => {
-        if (error === null) resolve(tag);
-        else reject(error);
-      });
-    });
-  } finally {
-    gate.leave();
-  }
+  const parameters = { message: password, nonce: salt, parallelism, tagLength };
+  return await gated(
+    world,
+    () =>
+      new Promise((resolve, reject) => {
+        argon2('argon2id', { ...parameters, memory, passes }, (error, tag) => {
+          if (error === null) resolve(tag);
+          else reject(error);
+        });
+      }),
+  );
 }

@@ -1,10 +1,12 @@
 import { createHmac } from 'node:crypto';
 import { textEquals } from './access-signature.ts';
-import { activeCheck, unauthenticated, userFind, type Identified } from './auth-method.ts';
+import { unauthenticated } from './auth-failure.ts';
+import { activeCheck, userFind, type Identified } from './auth-method.ts';
 import { credentialList } from './credential.store.ts';
 import { expecting } from './failure.ts';
 import type { IdentityWorld } from './identity.world.ts';
 import { equals, listingAnd } from './listing.ts';
+import { logInSettle } from './log-in.ts';
 import type { AuthWanted } from './token.schema.ts';
 
 const stepMs = 30_000;
@@ -23,7 +25,9 @@ export async function totpIdentify(
   const user = await userFind(world, named, 'totp');
   const now = world.clock.now();
   const isRight = user !== null && (await passcodeVerify(world, { userId: user.id, passcode }));
-  if (user === null || !isRight) throw unauthenticated('the passcode is wrong', user?.id);
+  if (user === null) throw unauthenticated('no such user');
+  // Six digits can be guessed: wrong ones count like wrong passwords.
+  await logInSettle(world, user, { isRight, why: 'the passcode is wrong' });
   await activeCheck(world, user);
   return {
     user,

@@ -1,4 +1,4 @@
-import { UniqueViolation } from '../kernel/db.ts';
+import { flag, UniqueViolation } from '../kernel/db.ts';
 import { conflict } from '../kernel/errors.ts';
 import { applicationCredentialRemoveOf } from './application-credential.store.ts';
 import type { UserRow, Tx } from './identity.tables.ts';
@@ -132,6 +132,8 @@ export async function passwordInsert(
     readonly userId: string;
     readonly hash: string;
     readonly createdAtMs: number;
+    readonly expiresAtMs?: number | null;
+    readonly isOwners?: boolean;
   },
 ): Promise<void> {
   await tx
@@ -141,8 +143,48 @@ export async function passwordInsert(
       user_id: password.userId,
       hash: password.hash,
       created_at: password.createdAtMs,
-      expires_at: null,
+      expires_at: password.expiresAtMs ?? null,
+      self_service: flag(password.isOwners ?? false),
     })
+    .execute();
+}
+
+/** Newest first. */
+export async function passwordListOf(
+  tx: Tx,
+  userId: string,
+): Promise<{ id: string; hash: string; createdAtMs: number; isOwners: boolean }[]> {
+  const rows = await tx
+    .selectFrom('identity_password')
+    .select(['id', 'hash', 'created_at', 'self_service'])
+    .where('user_id', '=', userId)
+    .orderBy('id', 'desc')
+    .execute();
+  return rows.map(({ id, hash, created_at: createdAtMs, self_service }) => ({
+    id,
+    hash,
+    createdAtMs,
+    isOwners: self_service === 1,
+  }));
+}
+
+export async function passwordTrim(tx: Tx, userId: string, keep: number): Promise<void> {
+  const old = (await passwordListOf(tx, userId)).slice(keep).map(({ id }) => id);
+  if (old.length === 0) return;
+  await tx.deleteFrom('identity_password').where('id', 'in', old).execute();
+}
+
+/** The same password, hashed as the configuration says now. */
+export async function passwordReplace(
+  tx: Tx,
+  userId: string,
+  { old, hash }: { readonly old: string; readonly hash: string },
+): Promise<void> {
+  await tx
+    .updateTable('identity_password')
+    .set({ hash })
+    .where('user_id', '=', userId)
+    .where('hash', '=', old)
     .execute();
 }
 

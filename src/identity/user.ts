@@ -1,17 +1,21 @@
-import { Failure, forbidden, invalid } from '../kernel/errors.ts';
+import { Failure, invalid } from '../kernel/errors.ts';
 import type { Target } from '../kernel/policy.ts';
-import { unauthenticated } from './auth-method.ts';
 import {
   directoryEntryRefresh,
   directoryListRefresh,
   directoryReadOnlyCheck,
 } from './directory-read.ts';
+import { unauthenticated } from './auth-failure.ts';
+import { backOffFailure, backOffWait } from './back-off.ts';
+import { logInSettle } from './log-in.ts';
+import { logInActiveSet } from './log-in.store.ts';
 import { missing } from './failure.ts';
 import { directoryWrite } from './generation.ts';
 import type { Tx } from './identity.tables.ts';
 import type { IdentityContext } from './identity.world.ts';
 import { equals, listingAnd, listingOf, pageOf, type Page } from './listing.ts';
-import { passwordHash, passwordLengthMax, passwordVerify } from './password.ts';
+import { passwordHash, passwordVerify } from './password.ts';
+import { ownChangeCheck, passwordCheck, passwordRemove, passwordSet } from './password-policy.ts';
 import { optionsMerge } from './project.model.ts';
 import { projectGet } from './project.store.ts';
 import { domainIdOfActor } from './project.ts';
@@ -20,8 +24,6 @@ import { revocationInsert } from './revocation.store.ts';
 import type { User, UserAccount } from './user.model.ts';
 import type { UserCreateWanted, UserUpdateWanted } from './user.schema.ts';
 import {
-  passwordInsert,
-  passwordRemoveOlder,
   userGet as userRead,
   userInsert,
   userList as userListRead,
@@ -52,7 +54,7 @@ export async function userCreate(
   context.authorize('identity:create_user', { 'target.user.domain_id': domainId });
   await directoryReadOnlyCheck(world, { domainId });
   const password = wanted.password ?? null;
-  if (password !== null) passwordCheck(password);
+  if (password !== null) passwordCheck(world, password);
   const hash = password === null ? null : await passwordHash(world, password);
   const user: User = {
     id: ids.hex(),
@@ -64,13 +66,13 @@ export async function userCreate(
     extra: extraOf(wanted, knownAttributes),
     createdAtMs: clock.now(),
   };
-  await world.db.write(async (tx) => {
+  const passwordExpiresAtMs = await world.db.write(async (tx) => {
     if ((await projectGet(tx, domainId))?.isDomain !== true) throw missing('domain', domainId);
     await defaultProjectCheck(tx, user.defaultProjectId);
     await userInsert(tx, user);
-    if (hash !== null) await passwordSet(tx, context, user.id, hash);
+    return hash === null ? null : await passwordSet(tx, world, user, { hash, byOwner: false });
   });
-  return { ...user, passwordHash: hash, passwordExpiresAtMs: null };
+  return { ...user, passwordHash: hash, passwordExpiresAtMs };
 }
 
 /** A project that does not exist is allowed, as in Keystone: it is only looked at when logging in. */
@@ -79,25 +81,6 @@ async function defaultProjectCheck(tx: Tx, id: string | null): Promise<void> {
   if ((await projectGet(tx, id))?.isDomain === true) {
     throw invalid(`User's default project ID cannot be a domain ID: ${id}`);
   }
-}
-
-function passwordCheck(password: string): void {
-  if (password === '') throw invalid('Password validation error: the password is empty.');
-  if (password.length <= passwordLengthMax) return;
-  throw forbidden(
-    `The password length must be less than or equal to ${passwordLengthMax}. The server could not comply with the request because the password is invalid.`,
-  );
-}
-
-async function passwordSet(
-  tx: Tx,
-  { ids, clock }: IdentityContext,
-  userId: string,
-  hash: string,
-): Promise<void> {
-  const id = ids.uuid();
-  await passwordInsert(tx, { id, userId, hash, createdAtMs: clock.now() });
-  await passwordRemoveOlder(tx, userId, id);
 }
 
 export async function userGet(
@@ -150,7 +133,7 @@ export async function userUpdate(
     throw invalid('Cannot change Domain ID');
   }
   const password = wanted.password ?? null;
-  if (password !== null) passwordCheck(password);
+  if (password !== null) passwordCheck(world, password);
   const hash = password === null ? null : await passwordHash(world, password);
   return await directoryWrite(world, async (tx) => {
     const held = await userRead(tx, id);
@@ -166,8 +149,10 @@ export async function userUpdate(
       extra: { ...held.extra, ...extraOf(wanted, knownAttributes) },
     };
     await userUpdateRow(tx, next);
-    if (hash !== null) await passwordSet(tx, context, id, hash);
-    else if (wanted.password === null) await passwordRemoveOlder(tx, id, '');
+    if (hash !== null) await passwordSet(tx, world, next, { hash, byOwner: false });
+    else if (wanted.password === null) await passwordRemove(tx, id);
+    // Whoever is enabled again starts anew: unlocked, and active today.
+    if (wanted.enabled === true) await logInActiveSet(tx, id, world.clock.now());
     if (wanted.password !== undefined || (held.isEnabled && !next.isEnabled)) {
       await revocationInsert(tx, world, { kind: 'user', subject: id });
     }
@@ -190,21 +175,38 @@ export async function userDelete(context: IdentityContext, id: string): Promise<
 export async function passwordChange(
   context: IdentityContext,
   userId: string,
-  { original_password: original, password }: { original_password: string; password: string },
+  wanted: PasswordsGiven,
+): Promise<void> {
+  try {
+    await ownPasswordSet(context, userId, wanted);
+  } catch (error) {
+    if (error instanceof Failure && error.kind === 'unauthenticated') backOffFailure(context);
+    throw error;
+  }
+}
+
+interface PasswordsGiven {
+  readonly original_password: string;
+  readonly password: string;
+}
+
+async function ownPasswordSet(
+  context: IdentityContext,
+  userId: string,
+  { original_password: original, password }: PasswordsGiven,
 ): Promise<void> {
   const { world } = context;
+  await backOffWait(context);
   const user = await world.db.read((tx) => userRead(tx, userId));
   const isRight = await passwordVerify(world, user?.passwordHash ?? null, original);
-  if (user === null || !isRight) throw unauthenticated('the original password is wrong', userId);
-  if (!user.isEnabled)
+  const why = 'the original password is wrong';
+  if (user === null) throw unauthenticated(why, userId);
+  await logInSettle(world, user, { isRight, why });
+  if (!user.isEnabled) {
     throw unauthenticated(`The account is disabled for user: ${userId}.`, userId);
-  if (user.options['lock_password'] === true) {
-    throw new Failure(
-      'invalid',
-      'Password validation error: You cannot change your password at this time due to password policy disallowing password changes. Please contact your administrator to reset your password.',
-    );
   }
-  passwordCheck(password);
+  passwordCheck(world, password);
+  await ownChangeCheck(world, user, password);
   const hash = await passwordHash(world, password);
   await directoryWrite(world, async (tx) => {
     const held = await userRead(tx, userId);
@@ -212,7 +214,7 @@ export async function passwordChange(
     if (held?.passwordHash !== user.passwordHash) {
       throw unauthenticated('the original password is wrong', userId);
     }
-    await passwordSet(tx, context, userId, hash);
+    await passwordSet(tx, world, user, { hash, byOwner: true });
     await revocationInsert(tx, world, { kind: 'user', subject: userId });
   });
 }

@@ -41,12 +41,20 @@ export interface CallOptions {
 
 export interface TestClock extends Clock {
   pass(ms: number): void;
+  /** Told of what would be waited for; without it nothing waits. */
+  onSleep: ((ms: number) => void) | null;
 }
 
 /** Starts at the real time and then stands still. */
 export function clockMake(): TestClock {
   let now = systemClock.now();
-  return { ...systemClock, now: () => now, pass: (ms) => void (now += ms) };
+  const clock: TestClock = {
+    now: () => now,
+    pass: (ms) => void (now += ms),
+    sleep: async (ms) => clock.onSleep?.(ms),
+    onSleep: null,
+  };
+  return clock;
 }
 
 export const seed: Seed = {
