@@ -1,4 +1,3 @@
-import type { ColumnType } from 'kysely';
 import type { Flag, Tx as AnyTx } from '../kernel/db.ts';
 
 export type Tx = AnyTx<IdentityTables>;
@@ -102,7 +101,7 @@ export interface PasswordRow {
   created_at: number;
   expires_at: number | null;
   /** Set by its owner, not by an administrator. */
-  self_service: ColumnType<Flag, Flag | undefined, Flag>;
+  self_service: Flag;
 }
 
 /** A user or group whose row here mirrors what a company's directory says. */

@@ -4,11 +4,14 @@ import { test } from 'node:test';
 import { identityApi, identityEndpoints } from '../../src/identity/identity.api.ts';
 import { jsonHome } from '../../src/identity/json-home.ts';
 import { identityPolicies } from '../../src/identity/identity.policy.ts';
-import { cloudOpen } from './support.ts';
+import { secretKey } from '../../src/identity/secret-box.ts';
+import { tokenIssue } from '../../src/identity/token.ts';
+import { tokenResolve } from '../../src/identity/token-state.ts';
+import { cloudOpen, seed, worldMake } from './support.ts';
 
 const pathOf = (template: string): string => template.replace(/:\w+/g, 'f'.repeat(32));
 
-test('every endpoint but log-in, password change and discovery is 401 without a token', async () => {
+test('every endpoint but those that log in is 401 without a token, or with one that is worth nothing', async () => {
   await using cloud = await cloudOpen();
   const { endpoints } = identityApi(cloud.world);
   const open = endpoints.filter(({ route }) => route.auth === 'none').map(({ route }) => route.id);
@@ -21,11 +24,34 @@ test('every endpoint but log-in, password change and discovery is 401 without a 
     'oauth1.requestToken',
     'oauth1.accessToken',
   ]);
+  const expired = await cloud.tokenOf('demo', seed.demoPassword);
+  const cut = cloud.admin.slice(0, -6);
+  cloud.clock.pass(3_600_001);
+  const admin = await cloud.freshAdmin();
+  const revoked = await cloud.tokenOf('demo', seed.demoPassword);
+  const headers = { 'X-Subject-Token': revoked };
+  assert.equal(
+    (await cloud.call('DELETE', '/v3/auth/tokens', { token: admin, headers })).status,
+    204,
+  );
+  const stranger = await worldMake(cloud.engine, cloud.clock, {
+    key: secretKey(Buffer.alloc(32, 1)),
+  });
+  const { claims } = (await tokenResolve(cloud.world, admin)) ?? assert.fail();
+  const foreign = (await tokenIssue(stranger, claims))?.text ?? assert.fail();
+  const worthless = Object.entries({
+    none: null,
+    junk: 'gAAAAfake',
+    expired,
+    revoked,
+    cut,
+    foreign,
+  });
   for (const { route } of identityEndpoints) {
     if (route.auth === 'none') continue;
-    for (const token of [null, 'gAAAAfake']) {
+    for (const [name, token] of worthless) {
       const answer = await cloud.call(route.method, pathOf(route.path), { token });
-      assert.equal(answer.status, 401, `${route.id} with ${token}`);
+      assert.equal(answer.status, 401, `${route.id} with ${name}`);
     }
   }
 });

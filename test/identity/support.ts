@@ -83,6 +83,8 @@ export interface TestCloud extends AsyncDisposable {
   readonly admin: string;
   readonly systemAdmin: string;
   readonly adminProjectId: string;
+  /** From now on each change ends with this, once the rules have let it through. */
+  refuseWrites(failure: Error): void;
   /** A token of the admin that works now: what happened since may have ended the first. */
   freshAdmin(): Promise<string>;
   /** As admin unless `token` says otherwise; null sends none. */
@@ -142,7 +144,16 @@ export async function cloudOpen(settings: Partial<IdentitySettings> = {}): Promi
   const engine = engines.open();
   await engine.migrate('identity', identityMigrations);
   const clock = clockMake();
-  const world = await worldMake(engine, clock, { settings });
+  const made = await worldMake(engine, clock, { settings });
+  let refusal: Error | null = null;
+  const db: IdentityWorld['db'] = {
+    read: (work) => made.db.read(work),
+    write: async (work) => {
+      if (refusal !== null) throw refusal;
+      return await made.db.write(work);
+    },
+  };
+  const world: IdentityWorld = { ...made, db };
   await identitySeed(world, seed);
   const events: AuditEvent[] = [];
   const server = httpServer({
@@ -209,6 +220,7 @@ export async function cloudOpen(settings: Partial<IdentitySettings> = {}): Promi
     send(method, path, { token: admin, ...options });
   return {
     url,
+    refuseWrites: (failure) => void (refusal = failure),
     freshAdmin: async () =>
       (await tokenResolve(world, admin)) === null
         ? await tokenOf('admin', seed.adminPassword)

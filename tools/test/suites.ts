@@ -102,6 +102,23 @@ export const suites: readonly Suite[] = [
     steps: () => nodeTests('peers', 'test/peers/**/*.test.ts'),
   },
   {
+    name: 'routes',
+    about: 'every route of identity by every persona, and with thousands of odd requests',
+    cloud: false,
+    needsRoot: false,
+    limitMin: 15,
+    steps: () => nodeTests('routes', 'test/routes/*.test.ts'),
+  },
+  {
+    name: 'routes-long',
+    about: 'the same with a hundred thousand odd requests (by name or with --all)',
+    cloud: false,
+    needsRoot: false,
+    long: true,
+    limitMin: 60,
+    steps: () => nodeTests('routes', 'test/routes/long/*.test.ts'),
+  },
+  {
     name: 'dataplane',
     about: 'networks, guards and guests of one host, without control',
     cloud: false,
