@@ -1,18 +1,27 @@
 import { pbkdf2, scrypt, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
+import { compare } from 'bcryptjs';
 
 const pbkdf2Async = promisify(pbkdf2);
 const scryptAsync = promisify<string, Buffer, number, object, Buffer>(scrypt);
 
 /** More than any Keystone was ever configured to, and less than what would stop this machine. */
 const roundsMax = 10_000_000;
+const bcryptCostMax = 15;
 const scryptMemoryMax = 512 << 20;
 
 type Check = (password: string) => Promise<boolean>;
 
 /** How a password is held against a hash of an imported Keystone (the notation of passlib); null: no such hash. */
 export function foreignCheck(hash: string): Check | null {
-  return pbkdf2Check(hash) ?? scryptCheck(hash);
+  return bcryptCheck(hash) ?? pbkdf2Check(hash) ?? scryptCheck(hash);
+}
+
+/** Keystone's usual one. The library takes the first 72 bytes, as all do; it works in slices, so that others are served between. */
+function bcryptCheck(hash: string): Check | null {
+  const [, cost] = /^\$2[aby]\$(\d\d)\$[\w./]{53}$/.exec(hash) ?? [];
+  if (cost === undefined || Number(cost) > bcryptCostMax) return null;
+  return (password) => compare(password, hash);
 }
 
 /** passlib writes a dot where base64 has a plus, and no padding. */

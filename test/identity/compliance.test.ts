@@ -194,6 +194,7 @@ test('hashes of an imported Keystone open their users, and are replaced when the
     // made by passlib
     '$pbkdf2-sha512$1000$VwoBQAhBqPU.53zP.R.j1A$Oz50E0PYJyO8Bqb.bKMQ8bWS.qi9OQ5..6mPv3PxENIduCJ7KdKzUh4Jh4itPK2ahHkN5ymbTZ5wc.xP9mPBOQ',
     '$scrypt$ln=4,r=8,p=1$T4lRKgVgbK117l2LESKkNA$3hOUy9AbNXIhGZdIzgPO62XyHCL5hF3gRwkpjLRelE0',
+    '$2b$04$x4r46LgmrFjRCzfWHAQeTOgloVQwyHgYSMkJnoJcxDVv7BJYcZo8K',
   ];
   for (const [index, hash] of hashes.entries()) {
     const password = index >= 2 ? 'password' : 'old';
