@@ -48,7 +48,6 @@ const baseRules: PolicyDefaults = {
   service_role: named('role:service', 'Other services'),
   service_or_admin: named('rule:admin_required or rule:service_role', 'Services and operators'),
   owner: named('user_id:%(user_id)s', 'The user it belongs to'),
-  admin_or_owner: named('rule:admin_required or rule:owner', 'Operators and the owner'),
   token_subject: named('user_id:%(target.token.user_id)s', 'The user a token speaks for'),
   domain_managed_target_role: named(
     "'manager':%(target.role.name)s or 'member':%(target.role.name)s or 'reader':%(target.role.name)s",
@@ -280,7 +279,8 @@ const delegationRules: PolicyDefaults = {
     ['project'],
   ),
   'identity:delete_application_credential': rule(
-    'rule:admin_or_owner',
+    // Not by the name that Keystone has for it: Nova has a rule of that name, and it means another.
+    `(${admin}) or rule:owner`,
     'Delete an application credential',
     globalScopes,
   ),
