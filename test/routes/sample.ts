@@ -26,7 +26,7 @@ export function sampleOf(schema: TSchema, values: Values, name = ''): unknown {
   if (shape.allOf !== undefined) {
     return Object.assign({}, ...shape.allOf.map((part) => sampleOf(part, values, name))) as object;
   }
-  switch (shape.type) {
+  switch (shape.type ?? '') {
     case 'object':
       return objectOf(shape, values);
     case 'array':
