@@ -5,11 +5,13 @@ import type { Revocation } from './revocation.model.ts';
 import type { Snapshot } from './snapshot.model.ts';
 import type { TokenState } from './token.model.ts';
 import type { TokenClaims } from './token.model.ts';
+import type { TokenSubject } from './token-subject.model.ts';
 
 const tokenLimit = 100_000;
 const accessKeyLimit = 20_000;
 const passcodeLimit = 10_000;
 const suspectLimit = 10_000;
+const subjectLimit = 10_000;
 const verifiedLimit = 10_000;
 const sweepEveryMs = 600_000;
 
@@ -39,6 +41,10 @@ export class BoundedMap<Key, Value> {
 /** What a process remembers of the directory. All of it can be lost: the database knows it too. */
 export class IdentityMemory {
   readonly tokens = new BoundedMap<string, TokenState>(tokenLimit);
+  /** What the database said of whom claims are about: tokens of one user and scope share it. */
+  readonly subjects = new BoundedMap<string, { generation: number; subject: TokenSubject }>(
+    subjectLimit,
+  );
   readonly accessKeys = new BoundedMap<string, AccessKey>(accessKeyLimit);
   /** One-time passwords that were used, by credential and time. */
   readonly passcodes = new BoundedMap<string, true>(passcodeLimit);

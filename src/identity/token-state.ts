@@ -9,7 +9,8 @@ import type { Snapshot } from './snapshot.model.ts';
 import { snapshotGet } from './snapshot.ts';
 import { tokenDecode } from './token.codec.ts';
 import type { TokenClaims, TokenScope, TokenState } from './token.model.ts';
-import { tokenSubjectRead, type TokenSubject } from './token-subject.ts';
+import type { TokenSubject } from './token-subject.model.ts';
+import { tokenSubjectRead } from './token-subject.ts';
 
 /**
  * What a token is worth now; null for one that is expired, revoked, or not ours. The database is read only when the
@@ -38,16 +39,32 @@ export async function tokenResolve(
   return state;
 }
 
+/** When something that was lent ends by time is checked before a token is issued, and bounds its life. */
+async function subjectGet(
+  { db, memory, clock }: IdentityWorld,
+  claims: TokenClaims,
+  { generation, snapshot }: { readonly generation: number; readonly snapshot: Snapshot },
+): Promise<TokenSubject | null> {
+  const { userId, scope, trustId, applicationCredentialId, accessTokenId } = claims;
+  const key = JSON.stringify([userId, scope, trustId, applicationCredentialId, accessTokenId]);
+  const known = memory.subjects.get(key);
+  if (known?.generation === generation) return known.subject;
+  const facts = { snapshot, nowMs: clock.now() };
+  const subject = await db.read((tx) => tokenSubjectRead(tx, claims, facts));
+  if (subject === null) memory.subjects.delete(key);
+  else memory.subjects.set(key, { generation, subject });
+  return subject;
+}
+
 /** Null where the token is worth nothing, or was revoked. */
 export async function tokenStateRead(
   world: IdentityWorld,
   claims: TokenClaims,
 ): Promise<TokenState | null> {
-  const { db, memory, clock } = world;
+  const { memory } = world;
   const { generation } = memory;
   const snapshot = await snapshotGet(world);
-  const facts = { snapshot, nowMs: clock.now() };
-  const subject = await db.read((tx) => tokenSubjectRead(tx, claims, facts));
+  const subject = await subjectGet(world, claims, { generation, snapshot });
   if (subject === null) return null;
   const { user, project, target, roles, trust, credential } = subject;
   const domainIds = [user.domainId, ...(project?.domainId == null ? [] : [project.domainId])];

@@ -1,32 +1,18 @@
-import type { ApplicationCredential } from './application-credential.model.ts';
 import { applicationCredentialGet } from './application-credential.store.ts';
 import { systemTarget, type RoleTarget } from './assignment.model.ts';
 import { assignmentRoleIds } from './assignment.store.ts';
 import type { Tx } from './identity.tables.ts';
-import type { AccessToken } from './oauth1.model.ts';
 import { accessTokenBounds } from './oauth1.store.ts';
 import { ancestorIds, type Project } from './project.model.ts';
 import { projectGet } from './project.store.ts';
 import type { Snapshot } from './snapshot.model.ts';
 import { rolesExpand, rolesIn } from './snapshot.ts';
 import type { TokenClaims, TokenRole, TokenScope } from './token.model.ts';
+import type { TokenSubject } from './token-subject.model.ts';
 import { isTrustAlive, type Trust } from './trust.model.ts';
 import { trustGet } from './trust.store.ts';
 import type { UserAccount } from './user.model.ts';
 import { userGet } from './user.store.ts';
-
-/** Whom a token speaks for, and with which roles, as the directory has it. */
-export interface TokenSubject {
-  /** The trustor where a trust impersonates. */
-  readonly user: UserAccount;
-  readonly project: Project | null;
-  /** Null for an unscoped token. */
-  readonly target: RoleTarget | null;
-  readonly roles: readonly TokenRole[];
-  readonly trust: Trust | null;
-  readonly credential: ApplicationCredential | null;
-  readonly accessToken: Omit<AccessToken, 'secret'> | null;
-}
 
 /** Null where the user, the scope, what was lent, or every role in it is gone. */
 export async function tokenSubjectRead(
