@@ -39,13 +39,16 @@ export function postgresOpen(url: string, schema: string): Engine {
       .setIsolationLevel('repeatable read')
       .setAccessMode('read only')
       .execute(work);
+  const comeBack = oneByOne();
   const write = async <T>(work: (tx: Tx<unknown>) => Promise<T>): Promise<T> => {
+    const once = () => kysely.transaction().setIsolationLevel('serializable').execute(work);
     for (let attempt = 1; ; attempt++) {
       try {
-        return await kysely.transaction().setIsolationLevel('serializable').execute(work);
+        // Those who met must not meet again: of this process they come back one after the other.
+        return await (attempt === 1 ? once() : comeBack(once));
       } catch (error) {
         if (attempt === attemptLimit || !retriedCodes.has(codeOf(error))) throw error;
-        // Those who met must not meet again: each comes back at a moment of its own.
+        // And apart from those of other processes.
         await setTimeout(Math.random() * Math.min(2 ** attempt, backOffMaxMs));
       }
     }
@@ -69,6 +72,16 @@ export function postgresOpen(url: string, schema: string): Engine {
       await Promise.all(watches.map((watch) => watch.close()));
       await kysely.destroy();
     },
+  };
+}
+
+/** Runs what it is given when what it was given before has ended. */
+function oneByOne(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const next = last.then(work);
+    last = next.catch(() => {});
+    return next;
   };
 }
 
