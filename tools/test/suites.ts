@@ -132,9 +132,10 @@ export const suites: readonly Suite[] = [
   },
   {
     name: 'swift',
-    about: "Swift's own functional tests on a stand-alone store",
+    about: "Swift's own functional tests on a stand-alone store (by name or with --all)",
     cloud: false,
     needsRoot: true,
+    long: true,
     limitMin: 30,
     steps: () => countingPrograms('test/swift/*.suite.ts'),
   },
