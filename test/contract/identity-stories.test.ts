@@ -47,7 +47,7 @@ before(async () => {
   for (const what of ['tenant', 'playground']) await asAdmin('project', 'create', name(what));
 });
 after(async () => {
-  for (const what of ['operator', 'keeper'])
+  for (const what of ['operator', 'keeper', 'visitor'])
     await asAdmin('user', 'delete', name(what)).catch(() => {});
   for (const what of ['tenant', 'playground']) {
     await asAdmin('project', 'delete', name(what)).catch(() => {});
@@ -122,13 +122,15 @@ test('two tenants share the image store and use compute endpoints of their own',
     }
     addresses.set(what, made.id);
   }
+  const visitor = await personMake('visitor');
   try {
     for (const what of ['tenant', 'playground']) {
-      const admin = ['role', 'add', '--user', 'admin', '--project', name(what), 'member'];
-      await asAdmin(...admin);
-      const catalog = (await cloud.openstack(
-        ...['welkin', '--os-project-name', name(what), 'catalog', 'list', '-f', 'json'],
-      )) as { Type: string; Endpoints: { url: string }[] }[];
+      await asAdmin('role', 'add', '--user', visitor.name, '--project', name(what), 'member');
+      const inside = visitor.on(...inProject(name(what)));
+      const catalog = (await inside('catalog', 'list', '-f', 'json')) as {
+        Type: string;
+        Endpoints: { url: string }[];
+      }[];
       const at = (type: string): string[] =>
         catalog.find((entry) => entry.Type === type)?.Endpoints.map(({ url }) => url) ?? [];
       assert.deepEqual(at('compute'), [`https://${what}.example/compute/v2.1`]);
