@@ -47,10 +47,14 @@ function sourceEnsure(): string {
   mkdirSync(join(cache, 'lists', 'partial'), { recursive: true });
   const list = join(cache, 'sources.list');
   const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
-  writeFileSync(
-    list,
-    `deb-src [signed-by=${keyring}] http://deb.debian.org/debian bookworm main\n`,
-  );
+  // Of the mirrors that this machine uses, those that have the main component.
+  const format = ['indextargets', '--format', '$(REPO_URI) $(RELEASE) $(COMPONENT)'];
+  const targets = execFileSync('apt-get', [...format, 'Created-By: Packages'], {
+    encoding: 'utf8',
+  });
+  const lines = targets.split('\n').filter((line) => line.endsWith(' main'));
+  const sources = [...new Set(lines)].map((line) => `deb-src [signed-by=${keyring}] ${line}\n`);
+  writeFileSync(list, sources.join(''));
   const options = [
     ...['-o', `Dir::Etc::sourcelist=${list}`, '-o', 'Dir::Etc::sourceparts=-'],
     ...['-o', `Dir::State::lists=${join(cache, 'lists')}`, '-o', 'APT::Sandbox::User=root'],
