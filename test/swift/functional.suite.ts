@@ -47,12 +47,12 @@ function sourceEnsure(): string {
   mkdirSync(join(cache, 'lists', 'partial'), { recursive: true });
   const list = join(cache, 'sources.list');
   const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
-  // Of the mirrors that this machine uses, those that have the main component.
+  // The release itself, from the mirror that this machine uses.
   const format = ['indextargets', '--format', '$(REPO_URI) $(RELEASE) $(COMPONENT)'];
   const targets = execFileSync('apt-get', [...format, 'Created-By: Packages'], {
     encoding: 'utf8',
   });
-  const lines = targets.split('\n').filter((line) => line.endsWith(' main'));
+  const lines = targets.split('\n').filter((line) => /^\S+ [^ -]+ main$/.test(line));
   const sources = [...new Set(lines)].map((line) => `deb-src [signed-by=${keyring}] ${line}\n`);
   writeFileSync(list, sources.join(''));
   const options = [
