@@ -13,7 +13,8 @@ import { imagePort } from '../../src/image/port.ts';
 import { actor, imageId, importsFinish, payload, snapshotNew, worldOf } from './image-world.ts';
 import { powerCut, powerRecord } from './power-cut.ts';
 
-const [directory = '', scenario = '', dieAtText = '0', how = 'kill'] = process.argv.slice(2);
+const [directory = '', scenario = '', dieAtText = '0', how = 'kill', port = ''] =
+  process.argv.slice(2);
 if (how === 'power') powerRecord();
 const dieAt = Number(dieAtText);
 
@@ -51,7 +52,8 @@ const mortalStore = (store: ImageStore): ImageStore => ({
 });
 
 const engine = sqliteOpen(`${directory}/db`);
-const healthy = worldOf(engine, directory, 0);
+const place = { directory, outsidePort: port === '' ? null : Number(port) };
+const healthy = worldOf(engine, place, 0);
 const world = {
   ...healthy,
   db: mortalDb(healthy.db),
@@ -127,7 +129,7 @@ switch (scenario) {
     break;
   }
   case 'sweep':
-    await imageSweep({ ...world, clock: worldOf(engine, directory, 3_600_000).clock }).run(
+    await imageSweep({ ...world, clock: worldOf(engine, place, 3_600_000).clock }).run(
       new AbortController().signal,
     );
     break;

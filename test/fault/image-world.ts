@@ -3,6 +3,9 @@ import type { ImageTables } from '../../src/image/image.tables.ts';
 import type { ImageWorld } from '../../src/image/image.world.ts';
 import type { SnapshotNew } from '../../src/image/port.ts';
 import { fileStore } from '../../src/image/stores/file-store.ts';
+import type { ImageStore } from '../../src/image/stores/image-store.ts';
+import { s3Store } from '../../src/image/stores/s3-store.ts';
+import { storeClientOpen } from '../../src/image/stores/store-http.ts';
 import { importTask } from '../../src/image/import/import.task.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import type { Engine } from '../../src/kernel/db.ts';
@@ -13,6 +16,7 @@ import { TaskRunner } from '../../src/kernel/task-runner.ts';
 import { Policy } from '../../src/kernel/policy.ts';
 import { portsNone } from '../image/world.ts';
 import { memberOf } from '../support/api.ts';
+import { storeKeys } from '../support/object-store.ts';
 
 export const actor = memberOf('a');
 export const imageId = '0198c0de-0000-7000-8000-000000000001';
@@ -27,18 +31,47 @@ export const snapshotNew: SnapshotNew = {
   properties: {},
 };
 
-/** Two buffers and a bit. */
-export const payload = (): Buffer =>
-  Buffer.alloc((2 << 20) + 12_345, Buffer.from(Array.from({ length: 251 }, (_, n) => n)));
+/** Two buffers and a bit, or more than one part of an S3 store. */
+export const payload = (isLarge = false): Buffer =>
+  Buffer.alloc(
+    (isLarge ? 6 << 20 : 2 << 20) + 12_345,
+    Buffer.from(Array.from({ length: 251 }, (_, n) => n)),
+  );
+
+export interface Place {
+  readonly directory: string;
+  /** Of an S3 store outside, which then is a store too; null: there is none. */
+  readonly outsidePort: number | null;
+}
+
+const outsideStore = (port: number): ImageStore =>
+  s3Store({
+    ...storeKeys,
+    id: 'outside',
+    description: '',
+    endpoint: `http://127.0.0.1:${port}`,
+    bucket: 'images',
+    region: 'us-east-1',
+    prefix: 'cloud/',
+    style: 'path',
+    client: storeClientOpen(null),
+    clock: systemClock,
+    partBytes: 5 << 20,
+  });
 
 /** `forwardMs`: how far in the future this world lives. */
-export const worldOf = (engine: Engine, directory: string, forwardMs: number): ImageWorld => ({
+export const worldOf = (
+  engine: Engine,
+  { directory, outsidePort }: Place,
+  forwardMs: number,
+): ImageWorld => ({
   ...portsNone,
   db: engine.db<ImageTables>(),
   staging: fileStore({ id: 'staging', directory: `${directory}/staging`, reserveBytes: 0 }),
   stores: [
     fileStore({ id: 'file', directory: `${directory}/images`, reserveBytes: 0 }),
     fileStore({ id: 'second', directory: `${directory}/second`, reserveBytes: 0 }),
+    ...(outsidePort === null ? [] : [outsideStore(outsidePort)]),
   ],
   policy: new Policy(imagePolicy),
   clock: {

@@ -2,10 +2,10 @@
  * What a disk holds after a power cut: files as they were synced, under the names that their directories had when those
  * were synced. Records what this process does with files; `powerCut` undoes what was not on the disk.
  */
-import { renameSync, rmSync, truncateSync } from 'node:fs';
+import { linkSync, mkdirSync, renameSync, rmSync, truncateSync } from 'node:fs';
 import fs, { type FileHandle } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 
 /** Files whose last bytes were not synced. */
 const dirty = new Set<string>();
@@ -34,8 +34,24 @@ function handleRecord(handle: FileHandle, path: string): FileHandle {
   });
 }
 
+let removals = 0;
+
+/** A second name for what is removed, for the disk that never heard of it; null: there is nothing to remove. */
+function keep(path: string): (() => void) | null {
+  const folder = join(dirname(dirname(path)), 'kept');
+  mkdirSync(folder, { recursive: true });
+  const kept = join(folder, String(removals++));
+  try {
+    linkSync(path, kept);
+  } catch {
+    return null;
+  }
+  if (dirty.delete(path)) dirty.add(kept);
+  return () => linkSync(kept, path);
+}
+
 export function powerRecord(): void {
-  const { open, rename } = fs;
+  const { open, rename, rm } = fs;
   Object.assign(fs, {
     async open(path: string, flags = 'r', mode?: number) {
       const handle = await open(path, flags, mode);
@@ -49,6 +65,11 @@ export function powerRecord(): void {
       await rename(from, to);
       if (dirty.delete(from)) dirty.add(to);
       pend(to, () => renameSync(to, from));
+    },
+    async rm(path: string, options?: Parameters<typeof rm>[1]) {
+      const undo = keep(path);
+      await rm(path, options);
+      if (undo !== null) pend(path, undo);
     },
   });
   syncBuiltinESMExports();

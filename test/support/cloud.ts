@@ -32,12 +32,15 @@ async function freePort(): Promise<number> {
  * The cloud that WELKIN_TEST_STATE_DIR names, left running afterwards; else one of its own with a range that no
  * other uses, gone afterwards; always so when it needs more in its `welkin.toml`.
  */
-export async function cloudUse(moreToml?: (stateDir: string) => string): Promise<Cloud> {
+export async function cloudUse(moreToml?: MoreToml): Promise<Cloud> {
   const shared = process.env['WELKIN_TEST_STATE_DIR'];
   if (shared !== undefined && moreToml === undefined)
     return cloudAt(shared, { within: nowhereElse, dispose: async () => {} });
   return cloudStart(mkdtempSync(join(tmpdir(), 'welkin-test-')), nowhereElse, moreToml);
 }
+
+/** More of `welkin.toml`; the port is the API's. */
+export type MoreToml = (stateDir: string, port: number) => string;
 
 /** The words before every command, which say where it runs. */
 export type Within = () => readonly string[];
@@ -47,13 +50,14 @@ const nowhereElse: Within = () => [];
 export async function cloudStart(
   stateDir: string,
   within: Within = nowhereElse,
-  moreToml: (stateDir: string) => string = () => '',
+  moreToml: MoreToml = () => '',
 ): Promise<Cloud> {
   const range = 16 + (process.pid % 200);
+  const port = await freePort();
   const toml = join(stateDir, 'welkin.toml');
   writeFileSync(
     toml,
-    `listen = "127.0.0.1:${await freePort()}"\n[external]\ncidr = "172.25.${range}.0/24"\n${moreToml(stateDir)}`,
+    `listen = "127.0.0.1:${port}"\n[external]\ncidr = "172.25.${range}.0/24"\n${moreToml(stateDir, port)}`,
   );
   const dispose = async (): Promise<void> => {
     const [down, ...words] = [...within(), launcher, 'down', '--purge', '--yes'];

@@ -25,8 +25,9 @@ export interface StoreProgramOptions {
   readonly words?: readonly string[];
 }
 
-const access = 'TESTACCESS';
-const secret = 'testsecret';
+/** Of a store program's owner. */
+export const storeKeys = { access: 'TESTACCESS', secret: 'testsecret' } as const;
+const { access, secret } = storeKeys;
 
 /** `welkin object` on a folder and a port of its own, with one access key. */
 export async function storeProgram(options: StoreProgramOptions = {}): Promise<StoreProgram> {
