@@ -13,7 +13,7 @@ export interface FrontContext {
   readonly world: ObjectWorld;
   /** With the request's id. */
   readonly log: Log;
-  /** `tx` and 32 hex digits, as Swift's; set as `X-Trans-Id` and `X-Openstack-Request-Id` already. */
+  /** As Swift's, `tx123456789012345678901-0065a1b2c3`; set as `X-Trans-Id` and `X-Openstack-Request-Id` already. */
   readonly requestId: string;
   /** `http` or `https`. */
   readonly scheme: string;

@@ -113,6 +113,39 @@ describe('the Swift API', () => {
     assert.equal((await call('DELETE', '/kept')).status, 409);
   });
 
+  test('one version of a large object is deleted with its segments', async () => {
+    await call('PUT', '/parts');
+    await call('PUT', '/parts/one', { body: 'first' });
+    await call('PUT', '/kept-large', { headers: { 'X-Versions-Enabled': 'true' } });
+    const body = JSON.stringify([{ path: 'parts/one' }]);
+    const put = await call('PUT', '/kept-large/o?multipart-manifest=put', { body });
+    const id = put.headers.get('x-object-version-id') ?? '';
+    await call('PUT', '/kept-large/o', { body: 'newer' });
+    const gone = await call('DELETE', `/kept-large/o?multipart-manifest=delete&version-id=${id}`);
+    assert.match(await gone.text(), /Number Deleted: 2/);
+    assert.equal(await (await call('GET', '/kept-large/o')).text(), 'newer');
+    assert.equal((await call('GET', `/kept-large/o?version-id=${id}`)).status, 404);
+    assert.equal((await call('HEAD', '/parts/one')).status, 404);
+  });
+
+  test('a link that is copied to another account leads where the copy says', async () => {
+    await call('PUT', '/links', { headers: { 'X-Container-Read': 'other:stranger' } });
+    await call('PUT', '/links/target', { body: 'here' });
+    await call('PUT', '/links/link', { headers: { 'X-Symlink-Target': 'links/target' } });
+    const there = (method: string, path: string, headers: Record<string, string> = {}) =>
+      fetch(`${root}/v1/AUTH_other${path}`, {
+        method,
+        headers: { 'X-Auth-Token': tokens.get('stranger') ?? '', ...headers },
+      });
+    await there('PUT', '/links');
+    const from = { 'X-Copy-From': 'links/link', 'X-Copy-From-Account': 'AUTH_shop' };
+    await there('PUT', '/links/own?symlink=get', from);
+    assert.equal((await there('GET', '/links/own')).status, 404);
+    const account = { 'X-Symlink-Target-Account': 'AUTH_shop' };
+    await there('PUT', '/links/theirs?symlink=get', { ...from, ...account });
+    assert.equal(await (await there('GET', '/links/theirs')).text(), 'here');
+  });
+
   test('a quota counts what came and not what was announced', async () => {
     await call('PUT', '/small', { headers: { 'X-Container-Meta-Quota-Bytes': '10' } });
     assert.equal((await call('PUT', '/small/a', { body: '12345678' })).status, 201);

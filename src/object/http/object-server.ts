@@ -6,6 +6,7 @@ import type { Front, FrontContext } from '../front.ts';
 import type { ObjectWorld } from '../object.world.ts';
 import { bodyRead, bodyReadWhole } from './body-read.ts';
 import { bodySend } from './body-send.ts';
+import { connectionReplay, requestLineRepair, type ParserFault } from './raw-request-line.ts';
 
 export interface ObjectServerOptions {
   readonly world: ObjectWorld;
@@ -43,8 +44,19 @@ export function objectServer({ world, swift, s3, tls }: ObjectServerOptions): Se
   server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
     response.writeHead(417, { 'Content-Length': 0, Connection: 'close' }).end();
   });
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+  const replayed = new WeakSet<Duplex>();
+  server.on('clientError', (error: ParserFault, socket: Duplex) => {
+    // Its first parser waits in vain: another one reads the connection.
+    if (replayed.has(socket)) return;
     const unanswered = answering.get(socket);
+    const isFree =
+      unanswered === undefined || (unanswered.req.complete && unanswered.writableFinished);
+    const repaired = isFree ? requestLineRepair(error) : null;
+    if (repaired !== null) {
+      replayed.add(socket);
+      connectionReplay(server, socket, repaired);
+      return;
+    }
     if (unanswered?.req.complete === true && !unanswered.writableFinished) {
       // A body without a length reads as a broken second request: the first one is answered first.
       unanswered.once('finish', () => socket.end());
@@ -76,9 +88,9 @@ async function answer(
   response: ServerResponse,
 ): Promise<void> {
   const { world, swift, s3, tls } = options;
-  const requestId = `tx${world.ids.hex()}`;
-  const log = world.log.with({ requestId });
   const startedMs = world.clock.now();
+  const requestId = transIdOf(world.ids.hex(), startedMs);
+  const log = world.log.with({ requestId });
   response.setHeader('X-Trans-Id', requestId);
   response.setHeader('X-Openstack-Request-Id', requestId);
   const context: FrontContext = {
@@ -107,6 +119,12 @@ async function answer(
     ms: world.clock.now() - startedMs,
   });
 }
+
+/** Clients and log readers of Swift find the time of a request at its end. */
+const transIdOf = (hex: string, nowMs: number): string =>
+  `tx${hex.slice(0, 21)}-${Math.floor(nowMs / 1000)
+    .toString(16)
+    .padStart(10, '0')}`;
 
 const schemeOf = ({ headers }: IncomingMessage): string =>
   headers['x-forwarded-proto'] === 'https' ? 'https' : 'http';

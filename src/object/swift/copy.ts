@@ -1,5 +1,5 @@
 import type { ObjectWorld } from '../object.world.ts';
-import { keptHeaders, headersOfObject, swiftFactsOf } from './object-facts.ts';
+import { keptHeaders, headersOfObject, swiftFactsOf, type SymbolicLink } from './object-facts.ts';
 import { limits } from './limits.ts';
 import { manifestRaw, manifestRead } from './slo-manifest.ts';
 import { objectWrite } from './object-write.ts';
@@ -90,12 +90,12 @@ async function copyOpened(
   if (status !== null) throw refuse(status);
   if (source.sizeBytes > limits.maxFileBytes) throw refuse(413);
   const { slo, dlo, link } = swiftFactsOf(source.object);
-  const headers = headersFor(request.headers, source);
+  const headers = { ...headersFor(request.headers, source), ...linkHeaders(request.headers, link) };
   if (isManifestMeant && slo !== undefined) {
     const manifest = JSON.stringify(manifestRaw(await manifestRead(source.read(null))));
     return manifestPut(world, { ...request, ...bodyOf(Buffer.from(manifest)), headers });
   }
-  const swift = { ...(isManifestMeant && dlo !== undefined && { dlo }), ...(link && { link }) };
+  const swift = isManifestMeant && dlo !== undefined ? { dlo } : {};
   const part = rangesParse(request.headers['range'], source.sizeBytes);
   const [only] = part ?? [];
   if (part !== null && only === undefined) throw refuse(416);
@@ -112,6 +112,17 @@ async function copyOpened(
     { swift },
   );
 }
+
+/** A link is put again: it may be told to lead to another account, and a static one is held against its target. */
+const linkHeaders = (asked: Headers, link: SymbolicLink | undefined): Headers => {
+  if (link === undefined) return {};
+  const account = asked['x-symlink-target-account'] ?? link.account;
+  return {
+    'x-symlink-target': link.target,
+    ...(account !== undefined && { 'x-symlink-target-account': account }),
+    ...(link.etag !== undefined && { 'x-symlink-target-etag': link.etag }),
+  };
+};
 
 const bodyOf = (bytes: Uint8Array): Pick<SwiftRequest, 'body' | 'sizeBytes'> => ({
   // oxlint-disable-next-line typescript/require-await

@@ -20,8 +20,14 @@ export async function manifestDelete(
 ): Promise<SwiftReply> {
   await containerNeed(world, request, { place: request, method: 'DELETE', acl: 'swift:write' });
   const names = await segmentNames(world, request, request, 0);
-  const isAsync = isTrue(request.query.get('async'));
-  const done = await bulkDelete({ ...request, query: new Map() }, names, remove);
+  const { container, object, query } = request;
+  const versionId = query.get('version-id');
+  const own = new Map(versionId === undefined ? [] : [['version-id', versionId]]);
+  const isAsync = isTrue(query.get('async'));
+  const done = await bulkDelete({ ...request, query: new Map() }, names, (one) => {
+    const isOwn = one.container === container && one.object === object;
+    return remove(isOwn ? { ...one, query: own } : one);
+  });
   // Nothing is left for later: the promise to delete in the background is kept at once.
   return isAsync && done.status === 200 ? { status: 204, headers: {} } : done;
 }
@@ -62,8 +68,10 @@ async function manifestOpen(
   place: Place,
   isFirst: boolean,
 ): Promise<Source | null> {
+  const versionId = isFirst ? (request.query.get('version-id') ?? null) : null;
+  const wish = { place, versionId, isManifestMeant: true };
   try {
-    return await sourceOpen(world, segmentRequest(request), { place, isManifestMeant: true });
+    return await sourceOpen(world, segmentRequest(request), wish);
   } catch (error) {
     if (error instanceof Refusal && error.reply.status === 404 && !isFirst) return null;
     throw error;

@@ -130,7 +130,10 @@ const statuses: Readonly<Record<FailureKind, number>> = {
 export function failureReply(error: unknown): SwiftReply | null {
   if (error instanceof Refusal) return error.reply;
   if (!(error instanceof Failure)) return null;
-  const isPage = error.kind === 'not_found' || error.kind === 'no_capacity';
+  const isPage =
+    error.kind === 'not_found' ||
+    error.kind === 'no_capacity' ||
+    error.type === 'ContainerNotEmpty';
   return reply(statuses[error.kind], isPage ? null : error.message, error.headers);
 }
 
