@@ -4,6 +4,7 @@ import type { Container, Documents, Versioning } from './container.model.ts';
 import { isStorableName } from './object.model.ts';
 import type { ObjectWorld } from './object.world.ts';
 import { bucketClaim, bucketRelease } from './bucket.ts';
+import { containerExpire } from './reconcile/expiry.ts';
 import { containerIdMake, shardAt, shardNumberOf, shardOf } from './shard.ts';
 import {
   containerByName,
@@ -98,6 +99,7 @@ export async function containerUpdate(
 /** Throws `conflict` (type `ContainerNotEmpty`) while any object or version is in it. */
 export async function containerDelete(world: ObjectWorld, container: Container): Promise<void> {
   const { id, account, name } = container;
+  if (container.counts.objects > 0) await containerExpire(world, id);
   await shardOf(world, id).write(async (tx) => {
     if ((await containerByName(tx, account, name))?.id !== id) {
       throw notFound('The container was deleted.', { type: 'NoSuchContainer' });

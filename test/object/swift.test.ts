@@ -78,6 +78,21 @@ describe('the Swift API', () => {
     assert.equal(head.headers.get('content-length'), '5');
   });
 
+  test('metadata may be empty, and its names are the same with underscores', async () => {
+    const headers = { 'X-Object-Meta-Nothing': '', 'X-Object-Meta-Two_Words': 'x' };
+    await call('PUT', '/plain/meta', { body: '', headers });
+    const head = await call('HEAD', '/plain/meta');
+    assert.equal(head.headers.get('x-object-meta-nothing'), '');
+    assert.equal(head.headers.get('x-object-meta-two-words'), 'x');
+  });
+
+  test('a container in which only expired objects are left can be deleted', async () => {
+    await call('PUT', '/brief');
+    await call('PUT', '/brief/o', { body: 'x', headers: { 'X-Delete-After': '10' } });
+    store.pass(11_000);
+    assert.equal((await call('DELETE', '/brief')).status, 204);
+  });
+
   test('a static large object is the sum of its segments, and breaks when one changes', async () => {
     await call('PUT', '/large');
     await call('PUT', '/large/one', { body: 'first-' });

@@ -28,6 +28,13 @@ export const expirySweep = (world: ObjectWorld): Reconciler => ({
   },
 });
 
+/** Who deletes a container sees none of these in it. */
+export async function containerExpire(world: ObjectWorld, containerId: number): Promise<void> {
+  const query = { nowMs: world.clock.now(), afterMs: 0, containerId };
+  const rows = await shardOf(world, containerId).read((tx) => expiredList(tx, query, pageSize));
+  for (const row of rows) await expire(world, row);
+}
+
 type Expired = Awaited<ReturnType<typeof expiredList>>[number];
 
 async function expire(

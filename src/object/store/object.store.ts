@@ -244,10 +244,17 @@ export async function versionPage(
   return rows;
 }
 
+export interface ExpiredQuery {
+  readonly nowMs: number;
+  readonly afterMs: number;
+  /** Null: of all containers. */
+  readonly containerId?: number | null;
+}
+
 /** Objects and versions whose time is over, those longest over first. */
 export async function expiredList(
   tx: ShardTx,
-  { nowMs, afterMs }: { readonly nowMs: number; readonly afterMs: number },
+  { nowMs, afterMs, containerId = null }: ExpiredQuery,
   limit: number,
 ): Promise<Pick<ObjectRow, 'container_id' | 'name' | 'seq' | 'versioned' | 'expires_ms'>[]> {
   const rows = await Promise.all(
@@ -257,6 +264,7 @@ export async function expiredList(
         .select(['container_id', 'name', 'seq', 'versioned', 'expires_ms'])
         .where('expires_ms', '<=', nowMs)
         .where('expires_ms', '>=', afterMs)
+        .$if(containerId !== null, (query) => query.where('container_id', '=', containerId))
         .orderBy('expires_ms')
         .limit(limit)
         .execute(),

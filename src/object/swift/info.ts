@@ -12,6 +12,7 @@ import { temporaryDigests, temporaryMethods } from './tempurl.ts';
 /** What this store can do, for clients that ask first. */
 const capabilities = (world: ObjectWorld): unknown => ({
   swift: {
+    // The release whose functional tests this store is held against.
     version: '2.30.1',
     strict_cors_mode: true,
     allow_account_management: true,

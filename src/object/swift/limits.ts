@@ -22,7 +22,10 @@ const bytesOf = (text: string): number => headerEncode(text).length;
 
 export type Kind = 'account' | 'container' | 'object';
 
-/** The user metadata of a request by its bare names, checked. Empty values stay: they remove. */
+/**
+ * The user metadata of a request by its bare names, checked. Empty values stay: of accounts and containers they remove,
+ * an object keeps them.
+ */
 export function metaOf(headers: Headers, kind: Kind): Record<string, string> {
   const prefix = `x-${kind}-meta-`;
   const meta: Record<string, string> = {};

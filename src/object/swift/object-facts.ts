@@ -46,11 +46,10 @@ export function factsOfHeaders(headers: Headers): ObjectFacts {
     const value = headers[name];
     if (value !== undefined && value !== '') kept[name] = value;
   }
-  const meta = Object.entries(metaOf(headers, 'object')).filter(([, value]) => value !== '');
   const dlo = manifestOf(headers);
   return {
     headers: kept,
-    meta: Object.fromEntries(meta),
+    meta: metaOf(headers, 'object'),
     ...(dlo !== null && { swift: { dlo } }),
   };
 }

@@ -62,7 +62,11 @@ export function headersOf(raw: IncomingHttpHeaders): Headers {
   const headers: Record<string, string> = Object.create(null) as Record<string, string>;
   for (const [name, value] of Object.entries(raw)) {
     if (value === undefined) continue;
-    headers[name] = headerDecode(Array.isArray(value) ? value.join(', ') : value);
+    // Of metadata `a_b` and `a-b` are one name, as in every WSGI server.
+    const key = /^x-(?:remove-)?(?:account|container|object)-meta-/.test(name)
+      ? name.replaceAll('_', '-')
+      : name;
+    headers[key] = headerDecode(Array.isArray(value) ? value.join(', ') : value);
   }
   return headers;
 }
