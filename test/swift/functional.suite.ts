@@ -141,11 +141,7 @@ try {
     'no:cacheprovider',
     '--tb=short',
   ];
-  const args = [
-    ...pytest,
-    `--junitxml=${report}`,
-    ...paths,
-  ];
+  const args = [...pytest, `--junitxml=${report}`, ...paths];
   const run = spawn('/usr/bin/python3', args, {
     cwd: source,
     stdio: ['ignore', 'inherit', 'inherit'],
