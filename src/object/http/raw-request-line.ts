@@ -68,11 +68,11 @@ class Replayed extends Duplex {
   }
 
   /** As a socket's: requests and responses set it. */
-  setTimeout(ms: number, stalled?: () => void): this {
+  readonly setTimeout = (ms: number, stalled?: () => void): this => {
     this.#socket.setTimeout(ms);
     if (stalled !== undefined) this.once('timeout', stalled);
     return this;
-  }
+  };
 
   override _read(): void {
     this.#socket.resume();
