@@ -1,6 +1,7 @@
 /** House rules that the linter cannot express. Each message says what to do instead. */
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 
 const sources = globSync('src/**/*.ts').map((path) => ({ path, text: readFileSync(path, 'utf8') }));
@@ -38,4 +39,27 @@ test('no file is longer than 600 lines: split it by verb or concern', () => {
     long.map(({ path }) => path),
     [],
   );
+});
+
+/** Packages that a file brings with it, but for what is imported when it is asked for. */
+function packagesOf(path: string, seen = new Set<string>()): Set<string> {
+  const packages = new Set<string>();
+  if (seen.has(path)) return packages;
+  seen.add(path);
+  const imports = /^(?:import|export)\s+(?!type\b)(?:[^;']*?\sfrom\s+)?'([^']+)'/gm;
+  for (const [, name = ''] of readFileSync(path, 'utf8').matchAll(imports)) {
+    if (!name.startsWith('.')) packages.add(name);
+    else for (const one of packagesOf(join(dirname(path), name), seen)) packages.add(one);
+  }
+  return packages;
+}
+
+test('programs that stay load no library that only control needs: each would cost megabytes', () => {
+  const programs = ['cli.ts', 'commands/supervise.ts', 'agent.ts'];
+  for (const program of programs) {
+    const foreign = [...packagesOf(`src/boot/${program}`)].filter(
+      (name) => !name.startsWith('node:'),
+    );
+    assert.deepEqual(foreign, [], program);
+  }
 });

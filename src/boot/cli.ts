@@ -1,4 +1,4 @@
-import { ConfigError } from '../kernel/config.ts';
+import { ConfigError } from '../kernel/config-error.ts';
 import { causesOf } from '../kernel/errors.ts';
 import { programVersion } from './program-version.ts';
 import { commandParse, exitCodes, isSet, UserError, type Command } from './command.ts';

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { textOf, UserError, type CommandInput } from './command.ts';
-import type { Configuration } from './configuration.ts';
+import type { Configuration } from './configuration.model.ts';
 import { layoutOf, type Layout } from './layout.ts';
 import { runningRead, type Running } from './running.ts';
 

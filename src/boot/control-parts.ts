@@ -1,6 +1,6 @@
 import type { Engine } from '../kernel/db.ts';
 import { kernelMigrations } from '../kernel/tables.ts';
-import type { Configuration } from './configuration.ts';
+import type { Configuration } from './configuration.model.ts';
 import type { Layout } from './layout.ts';
 
 export interface Databases {

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import type { Configuration } from './configuration.ts';
+import type { Configuration } from './configuration.model.ts';
 import { fileWrite } from './files.ts';
 import type { Layout } from './layout.ts';
 

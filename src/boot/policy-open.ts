@@ -4,7 +4,7 @@ import { identityPolicies } from '../identity/identity.policy.ts';
 import { imagePolicy } from '../image/image.policy.ts';
 import { Policy, type PolicyDefaults } from '../kernel/policy.ts';
 import { networkPolicies } from '../network/network.policy.ts';
-import type { Configuration } from './configuration.ts';
+import type { Configuration } from './configuration.model.ts';
 import { policyFileRead } from './policy-file.ts';
 
 /** Built-in rules by service. */

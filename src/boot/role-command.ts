@@ -4,7 +4,7 @@ import { causesOf } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import { cloudStartedOrFail, stateDirOf, type Cloud } from './cloud.ts';
 import { exitCodes, type Command } from './command.ts';
-import type { Configuration } from './configuration.ts';
+import type { Configuration } from './configuration.model.ts';
 import type { objectUnitName } from './layout.ts';
 import { lockHold } from './lock.ts';
 import { privilegesDrop } from './privileges.ts';

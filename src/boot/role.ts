@@ -1,5 +1,5 @@
 import type { Log } from '../kernel/log.ts';
-import type { Configuration } from './configuration.ts';
+import type { Configuration } from './configuration.model.ts';
 import type { Layout } from './layout.ts';
 
 /** What the supervisor gives to `control` and `agent`. */

@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { isWildcard, ownAddresses } from './addresses.ts';
-import type { Configuration } from './configuration.ts';
+import type { Configuration } from './configuration.model.ts';
 import { fileWrite, folderEnsure } from './files.ts';
 import { keyNextEnsure } from './key-ring.ts';
 import { controlUid, type Layout } from './layout.ts';

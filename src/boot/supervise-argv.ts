@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Cloud } from './cloud.ts';
-import type { Configuration } from './configuration.ts';
+import type { Configuration } from './configuration.model.ts';
 import type { Layout } from './layout.ts';
 import { lockedEnvironment } from './lock.ts';
 

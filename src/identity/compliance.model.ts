@@ -13,7 +13,8 @@ export interface Compliance {
   /** How many passwords in a row differ, the new one among them. */
   readonly uniqueLastCount: number;
   readonly minimumAgeDays: number;
-  readonly passwordPattern: RegExp | null;
+  /** Text, since settings travel as JSON. */
+  readonly passwordPattern: string | null;
   /** The pattern in words, for people. */
   readonly passwordPatternText: string;
   readonly changeUponFirstUse: boolean;

@@ -15,7 +15,7 @@ export function passwordCheck({ settings }: IdentityWorld, password: string): vo
       `The password length must be less than or equal to ${passwordLengthMax}. The server could not comply with the request because the password is invalid.`,
     );
   }
-  if (passwordPattern === null || passwordPattern.test(password)) return;
+  if (passwordPattern === null || new RegExp(passwordPattern, 'u').test(password)) return;
   throw invalid(`The password does not match the requirements: ${passwordPatternText}.`);
 }
 

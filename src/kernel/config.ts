@@ -2,26 +2,7 @@ import { parse, TomlError } from 'smol-toml';
 import type { Static, TObject, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { Default } from 'typebox/value';
-
-/** One wrong place in a configuration file, in words for the person who wrote it. */
-export interface ConfigFault {
-  readonly line: number;
-  /** Dotted, as TOML writes it: `external.cidr`. */
-  readonly key: string;
-  readonly message: string;
-}
-
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-  readonly file: string;
-  readonly faults: readonly ConfigFault[];
-
-  constructor(file: string, faults: readonly ConfigFault[]) {
-    super(faults.map(({ line, message }) => `${file}:${line}: ${message}`).join('\n'));
-    this.file = file;
-    this.faults = faults;
-  }
-}
+import { ConfigError, type ConfigFault } from './config-error.ts';
 
 /** A file that was read, so that later checks can name its lines too. */
 export interface ConfigFile<Value> {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { UserError } from '../../src/boot/command.ts';
 import { configurationRead } from '../../src/boot/configuration.ts';
-import { ConfigError } from '../../src/kernel/config.ts';
+import { ConfigError } from '../../src/kernel/config-error.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'welkin-configuration-'));
 const file = join(folder, 'welkin.toml');
@@ -128,4 +128,12 @@ test('every wrong key is named at once, in the order of the file', () => {
 test('a wrong --listen and a missing file are the words of the person, not of a file', () => {
   assert.throws(() => read('', 'nowhere'), UserError);
   assert.throws(() => configurationRead(join(folder, 'absent.toml')), /absent\.toml \(ENOENT\)/);
+});
+
+test('a configuration is the same after it was handed to another program', () => {
+  const configuration = read(
+    '[identity]\npassword_regex = "^.{7,}$"\n[audit]\nsyslog = "udp://a:514"',
+  );
+  assert.equal(configuration.identity.compliance.passwordPattern, '^.{7,}$');
+  assert.deepEqual(JSON.parse(JSON.stringify(configuration)), configuration);
 });

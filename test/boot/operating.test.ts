@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import type { TSchema } from 'typebox';
-import { ConfigurationSchema } from '../../src/boot/configuration.ts';
+import { ConfigurationSchema } from '../../src/boot/configuration.schema.ts';
 import { allowedText } from '../../src/kernel/config.ts';
 
 interface Annotated {
