@@ -21,12 +21,15 @@ export interface LogOptions {
 /** One JSON object a line; whoever logs an error prints its whole chain of causes. */
 export function logOpen(options: LogOptions, fields: LogFields = {}): Log {
   const threshold = logLevels.indexOf(options.level);
+  const own = membersOf(fields);
   const line =
     (level: LogLevel) =>
-    (message: string, more: LogFields = {}): void => {
+    (message: string, more?: LogFields): void => {
       if (logLevels.indexOf(level) < threshold) return;
       const time = new Date(options.now()).toISOString();
-      options.write(`${JSON.stringify({ time, level, message, ...fields, ...more })}\n`);
+      const text = JSON.stringify(message);
+      const members = more === undefined ? own : own + membersOf(more);
+      options.write(`{"time":"${time}","level":"${level}","message":${text}${members}}\n`);
     };
   return {
     debug: line('debug'),
@@ -35,6 +38,12 @@ export function logOpen(options: LogOptions, fields: LogFields = {}): Log {
     error: line('error'),
     with: (more) => logOpen(options, { ...fields, ...more }),
   };
+}
+
+/** The members of an object as JSON writes them, each after a comma. */
+function membersOf(fields: LogFields): string {
+  const json = JSON.stringify(fields).slice(1, -1);
+  return json === '' ? '' : `,${json}`;
 }
 
 export const silentLog: Log = logOpen({ level: 'error', write: () => {}, now: () => 0 });

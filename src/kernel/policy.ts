@@ -176,7 +176,10 @@ function leafParse(token: string): Test | null {
     return (actor, target, rules) => rules.get(right)?.test(actor, target, rules) ?? false;
   if (left === 'role') {
     const role = right.toLowerCase();
-    return (actor) => actor.roles.some((held) => held.toLowerCase() === role);
+    // Asked several times with every request: most roles differ in length or not at all.
+    const isRole = (held: string): boolean =>
+      held.length === role.length && (held === role || held.toLowerCase() === role);
+    return (actor) => actor.roles.some(isRole);
   }
   const wanted = valueOf(right);
   const literal = /^'(.*)'$/.exec(left)?.[1];

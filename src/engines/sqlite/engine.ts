@@ -95,11 +95,24 @@ export function sqliteOpen(path: string): Engine {
   };
 }
 
+/**
+ * Asked with every request that a token comes with. One answer does for all that came in one turn of the event loop: what
+ * another process has committed before a request was sent is committed before that request is read.
+ */
 function watchOf(database: DatabaseSync, sql: string): TableWatch {
   const statement = database.prepare(sql);
-  // Asked with every request that a token comes with.
   statement.setReturnArrays(true);
-  return { version: () => Number((statement.get() as unknown as [number])[0]) };
+  let version: number | null = null;
+  const forget = (): void => void (version = null);
+  return {
+    version: () => {
+      if (version === null) {
+        version = Number((statement.get() as unknown as [number])[0]);
+        setImmediate(forget);
+      }
+      return version;
+    },
+  };
 }
 
 function connect(path: string): Connection {

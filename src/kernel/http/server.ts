@@ -98,7 +98,9 @@ async function answer(
     exchange.log.warning('an answer could not be sent whole', { causes: causesOf(error) });
     response.destroy();
   }
-  exchange.log.info('request', {
+  options.log.info('request', {
+    requestId: exchange.requestId,
+    api: exchange.mounted.api.name,
     method: request.method,
     path: exchange.path,
     status: reply.status,
@@ -120,13 +122,18 @@ function exchangeOpen(
   const mounted = found ?? mounts.at(-1);
   if (mounted === undefined) throw new Error('a server needs an API to serve');
   const requestId = `req-${options.ids.uuid()}`;
+  let log: Log | null = null;
   return {
     request,
     requestId,
     mounted,
     path: found === undefined ? '/-' : rawPath.slice(mounted.mount.length) || '/',
     query: new URLSearchParams(rawQuery),
-    log: options.log.with({ requestId, api: mounted.api.name }),
+    // Made when first asked for: few requests have more to say than the line at their end.
+    get log() {
+      log ??= options.log.with({ requestId, api: mounted.api.name });
+      return log;
+    },
     version: mounted.api.microversions?.min ?? noVersion,
     actor: null,
     endpoint: null,
@@ -236,7 +243,9 @@ function contextOf(
     world: mounted.api.world,
     clock,
     ids,
-    log: exchange.log,
+    get log() {
+      return exchange.log;
+    },
     requestId,
     globalRequestId: globalRequestIdOf(request),
     get actor() {
