@@ -1,6 +1,7 @@
 import { accessSync, constants } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
+import { moduleResolveQuickly } from './boot/module-resolve.ts';
 
 // Nothing that this program makes is meant for others unless it says so.
 process.umask(0o077);
@@ -14,6 +15,7 @@ try {
   // Without a place to write the program starts somewhat slower.
 }
 
+moduleResolveQuickly();
 const { cliRun } = await import('./boot/cli.ts');
 process.exitCode = await cliRun(process.argv.slice(2));
 // A role that was told to end has ended: what still waits for a connection or a timer shall not keep it.

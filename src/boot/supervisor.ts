@@ -149,7 +149,7 @@ async function cameUp(options: SupervisorOptions, starting: StartWatch): Promise
       throw failure(cloud.layout, unit, `did not come up in time${apis}`);
     }
     await systemClock.sleep(pollMs, signal);
-    pollMs = Math.min(pollMs * 1.2, 500);
+    pollMs = Math.min(pollMs * 1.2, 50);
   }
 }
 
