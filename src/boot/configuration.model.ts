@@ -1,5 +1,6 @@
 import type { Compliance } from '../identity/compliance.model.ts';
 import type { DirectoryOptions } from '../identity/directory.model.ts';
+import type { OidcOptions } from '../engines/oidc/options.ts';
 import type { LogLevel } from '../kernel/log.ts';
 import type { Listen } from './addresses.ts';
 import type { SyslogAddress } from './audit-syslog.ts';
@@ -55,6 +56,8 @@ export interface Configuration {
     readonly compliance: Partial<Compliance>;
     readonly limitModel: 'flat' | 'strict_two_level';
     readonly projectDepthMax: number;
+    /** By a name of the operator's. */
+    readonly oidc: Readonly<Record<string, OidcOptions>>;
   };
   readonly tokenLifeSec: number;
   readonly logLevel: LogLevel;

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { DirectoryOptionsSchema } from '../engines/ldap/options.ts';
+import { OidcOptionsSchema } from '../engines/oidc/options.ts';
 import { logLevels } from '../kernel/log.ts';
 import { ImageSchema } from './image-configuration.ts';
 
@@ -183,6 +184,10 @@ export const ConfigurationSchema = Type.Object(
           minimum: 1,
           maximum: 20,
           description: 'How many projects may stand below one another.',
+        }),
+        oidc: Type.Record(Type.String(), OidcOptionsSchema, {
+          default: {},
+          description: 'OpenID providers by names of your own.',
         }),
       },
       {

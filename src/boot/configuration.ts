@@ -13,6 +13,7 @@ import {
   type Listen,
 } from './addresses.ts';
 import { syslogAddressParse } from './audit-syslog.ts';
+import { oidcOptionsFault } from '../engines/oidc/options.ts';
 import { UserError } from './command.ts';
 import type { Configuration } from './configuration.model.ts';
 import { ConfigurationSchema } from './configuration.schema.ts';
@@ -135,6 +136,7 @@ function identityOf(file: ConfigFile<Raw>): Configuration['identity'] {
   return {
     limitModel: raw.limit_model,
     projectDepthMax: raw.max_project_tree_depth,
+    oidc: oidcOf(file),
     compliance: {
       lockoutFailures: raw.lockout_failure_attempts,
       lockoutMs: raw.lockout_duration * 1_000,
@@ -147,6 +149,15 @@ function identityOf(file: ConfigFile<Raw>): Configuration['identity'] {
       changeUponFirstUse: raw.change_password_upon_first_use,
     },
   };
+}
+
+function oidcOf(file: ConfigFile<Raw>): Configuration['identity']['oidc'] {
+  const { oidc } = file.value.identity;
+  for (const [name, options] of Object.entries(oidc)) {
+    const fault = oidcOptionsFault(options);
+    if (fault !== null) throw file.refuse(`identity.oidc.${name}.${fault.key}`, fault.why);
+  }
+  return oidc;
 }
 
 function patternOf(file: ConfigFile<Raw>): string | null {

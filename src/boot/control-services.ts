@@ -81,7 +81,7 @@ async function identityOpen(
   { region }: Databases,
 ): Promise<IdentityWorld> {
   const { publicUrl, password, tokenLifeSec, identity } = configuration;
-  const { limitModel, projectDepthMax } = identity;
+  const { limitModel, projectDepthMax, oidc } = identity;
   await region.migrate('identity', identityMigrations);
   const tokenKeys = keysRead(layout.tokenKeyDir);
   void keysFollow(tokenKeys, layout.tokenKeyDir, { clock, log, signal });
@@ -96,6 +96,7 @@ async function identityOpen(
       (options) => ldapDirectory(options, { now: () => clock.now() }),
       new Map(Object.entries(configuration.directories)),
     ),
+    oidc: await oidcOpen(oidc),
     settings: {
       tokenLifeMs: tokenLifeSec * 1000,
       authUri: `${publicUrl}/identity`,
@@ -125,6 +126,18 @@ async function identityOpen(
   });
   await directoryDomainsEnsure(world);
   return world;
+}
+
+/** The code that verifies foreign tokens takes memory: it is loaded where there are any. */
+async function oidcOpen(
+  configured: RoleOptions['configuration']['identity']['oidc'],
+): Promise<IdentityWorld['oidc']> {
+  const all = Object.entries(configured);
+  if (all.length === 0) return new Map();
+  const { oidcProvider } = await import('../engines/oidc/provider.ts');
+  return new Map(
+    all.map(([name, options]) => [name, oidcProvider(options, { now: () => clock.now() })]),
+  );
 }
 
 async function networkOpen(

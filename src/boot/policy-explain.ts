@@ -53,6 +53,7 @@ export async function policyExplain(
     trustId: null,
     applicationCredentialId: null,
     accessTokenId: null,
+    assertionId: null,
   });
   const [service = 'cloud'] =
     Object.entries(policyDefaults).find(([, rules]) => rule in rules) ?? [];

@@ -26,7 +26,13 @@ export async function accessKeyGet(
   if (late !== null) await late;
   const known = memory.accessKeys.get(access);
   const isFresh = known?.state.generation === memory.generation;
-  if (known !== undefined && isFresh && clock.now() < known.endsAtMs) return known;
+  if (
+    known !== undefined &&
+    isFresh &&
+    clock.now() < Math.min(known.endsAtMs, known.state.untilMs)
+  ) {
+    return known;
+  }
   const found = await accessKeyRead(world, access);
   if (found === null) memory.accessKeys.delete(access);
   else memory.accessKeys.set(access, found);
@@ -60,6 +66,7 @@ async function accessKeyRead(world: IdentityWorld, access: string): Promise<Acce
     trustId: blob.trust_id,
     applicationCredentialId: blob.app_cred_id,
     accessTokenId: blob.access_token_id,
+    assertionId: null,
   };
   if (endsAtMs <= now) return null;
   const state = await tokenStateRead(world, claims);

@@ -13,6 +13,15 @@ export interface Assignment {
   readonly isInherited: boolean;
 }
 
+/** Who may hold roles: a user, now, with the groups besides those that he is in for good. */
+export interface Holder {
+  readonly userId: string;
+  /** Some memberships end by themselves. */
+  readonly nowMs: number;
+  /** Groups that an identity provider told of at the log-in. */
+  readonly groupIds?: readonly string[];
+}
+
 /** Where a token may be scoped to, with the projects and the domain from which roles are inherited. */
 export interface RoleTarget {
   readonly kind: TargetKind;

@@ -1,6 +1,6 @@
 import type { ExpressionBuilder } from 'kysely';
 import { flag } from '../kernel/db.ts';
-import type { Assignment, RoleTarget } from './assignment.model.ts';
+import type { Assignment, Holder, RoleTarget } from './assignment.model.ts';
 import type { AssignmentRow, IdentityTables, Tx } from './identity.tables.ts';
 
 const assignmentOf = (row: AssignmentRow): Assignment => ({
@@ -55,28 +55,40 @@ export async function assignmentList(
 type Row = ExpressionBuilder<IdentityTables, 'identity_assignment'>;
 
 /** Given to the user, or to a group the user is in. */
-const heldBy = (userId: string) => (eb: Row) =>
-  eb.or([
-    eb.and([eb('actor_kind', '=', 'user'), eb('actor_id', '=', userId)]),
-    eb.and([
-      eb('actor_kind', '=', 'group'),
-      eb('actor_id', 'in', (of) =>
-        of.selectFrom('identity_membership').select('group_id').where('user_id', '=', userId),
-      ),
-    ]),
-  ]);
+const heldBy =
+  ({ userId, nowMs, groupIds = [] }: Holder) =>
+  (eb: Row) =>
+    eb.or([
+      eb.and([eb('actor_kind', '=', 'user'), eb('actor_id', '=', userId)]),
+      eb.and([
+        eb('actor_kind', '=', 'group'),
+        eb.or([
+          eb('actor_id', 'in', (of) =>
+            of.selectFrom('identity_membership').select('group_id').where('user_id', '=', userId),
+          ),
+          eb('actor_id', 'in', (of) =>
+            of
+              .selectFrom('identity_expiring_membership')
+              .select('group_id')
+              .where('user_id', '=', userId)
+              .where('expires_at', '>', nowMs),
+          ),
+          ...(groupIds.length === 0 ? [] : [eb('actor_id', 'in', groupIds)]),
+        ]),
+      ]),
+    ]);
 
 /** Ids of the roles a user holds on a target, by whatever way but implication. */
 export async function assignmentRoleIds(
   tx: Tx,
-  userId: string,
+  holder: Holder,
   { kind, id, ancestorIds }: RoleTarget,
 ): Promise<string[]> {
   const rows = await tx
     .selectFrom('identity_assignment')
     .select('role_id')
     .distinct()
-    .where(heldBy(userId))
+    .where(heldBy(holder))
     .where((eb) =>
       eb.or([
         eb.and([eb('target_kind', '=', kind), eb('target_id', '=', id), eb('inherited', '=', 0)]),
@@ -90,11 +102,11 @@ export async function assignmentRoleIds(
 }
 
 /** Everything a user was given anywhere, alone or by group. */
-export async function assignmentListOfUser(tx: Tx, userId: string): Promise<Assignment[]> {
+export async function assignmentListOfUser(tx: Tx, holder: Holder): Promise<Assignment[]> {
   const rows = await tx
     .selectFrom('identity_assignment')
     .selectAll()
-    .where(heldBy(userId))
+    .where(heldBy(holder))
     .execute();
   return rows.map(assignmentOf);
 }

@@ -32,7 +32,18 @@ export interface Identified {
   /** Fixes the scope, where it was the proof. */
   readonly applicationCredential: ApplicationCredential | null;
   readonly accessToken: AccessToken | null;
+  /** What an identity provider said, where the user came from one. */
+  readonly assertionId: string | null;
 }
+
+/** A proof that begins a chain and fixes nothing. */
+export const plainProof = {
+  chainId: null,
+  isSystemScoped: false,
+  applicationCredential: null,
+  accessToken: null,
+  assertionId: null,
+} as const;
 
 type PasswordUser = NonNullable<AuthWanted['identity']['password']>['user'];
 
@@ -68,10 +79,7 @@ async function passwordProved(world: IdentityWorld, user: UserAccount): Promise<
     user,
     methods: ['password'],
     expiresAtMs: world.clock.now() + world.settings.tokenLifeMs,
-    chainId: null,
-    isSystemScoped: false,
-    applicationCredential: null,
-    accessToken: null,
+    ...plainProof,
   };
 }
 
@@ -152,12 +160,12 @@ export async function tokenIdentify(
   if (user === null) throw unauthenticated('the user of the token is gone', claims.userId);
   return {
     user,
+    ...plainProof,
     methods: [...new Set([...claims.methods, 'token' as const])],
     expiresAtMs: claims.expiresAtMs,
     chainId: claims.auditIds.at(-1) ?? null,
     isSystemScoped: claims.scope.kind === 'system',
-    applicationCredential: null,
-    accessToken: null,
+    assertionId: claims.assertionId,
   };
 }
 
@@ -187,10 +195,8 @@ export async function credentialIdentify(
     user,
     methods: ['application_credential'],
     expiresAtMs: endsAtMs === null ? expiresAtMs : Math.min(expiresAtMs, Math.floor(endsAtMs)),
-    chainId: null,
-    isSystemScoped: false,
+    ...plainProof,
     applicationCredential: credential,
-    accessToken: null,
   };
 }
 

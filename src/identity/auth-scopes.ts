@@ -1,4 +1,6 @@
 import { assignmentListOfUser } from './assignment.store.ts';
+import { assertionGet } from './federated-user.store.ts';
+import type { Assignment } from './assignment.model.ts';
 import type { Tx } from './identity.tables.ts';
 import type { IdentityWorld } from './identity.world.ts';
 import type { Project } from './project.model.ts';
@@ -9,14 +11,30 @@ interface Tagged {
   readonly tags: ReadonlyMap<string, readonly string[]>;
 }
 
+/** Whose places are listed; the groups that only a token knows of come with its assertion. */
+export interface Chooser {
+  readonly userId: string;
+  readonly assertionId?: string | null;
+}
+
+async function assignmentsOf(
+  tx: Tx,
+  { clock }: IdentityWorld,
+  { userId, assertionId = null }: Chooser,
+): Promise<Assignment[]> {
+  const told = assertionId === null ? null : await assertionGet(tx, assertionId);
+  const groupIds = told?.groupIds ?? [];
+  return await assignmentListOfUser(tx, { userId, nowMs: clock.now(), groupIds });
+}
+
 /** Every enabled project on which the user holds a role, given there or inherited from above. */
 export async function projectListOfUser(
   world: IdentityWorld,
-  userId: string,
+  who: Chooser,
 ): Promise<Tagged & { projects: Project[] }> {
   const { domains } = await snapshotGet(world);
   return await world.db.read(async (tx) => {
-    const given = await assignmentListOfUser(tx, userId);
+    const given = await assignmentsOf(tx, world, who);
     const direct = given.filter(
       ({ targetKind, isInherited }) => targetKind === 'project' && !isInherited,
     );
@@ -40,11 +58,11 @@ async function projectsBelow(tx: Tx, id: string): Promise<Project[]> {
 }
 
 export async function domainListOfUser(
-  { db }: IdentityWorld,
-  userId: string,
+  world: IdentityWorld,
+  who: Chooser,
 ): Promise<Tagged & { domains: Project[] }> {
-  return await db.read(async (tx) => {
-    const given = await assignmentListOfUser(tx, userId);
+  return await world.db.read(async (tx) => {
+    const given = await assignmentsOf(tx, world, who);
     const ids = given
       .filter(({ targetKind, isInherited }) => targetKind === 'domain' && !isInherited)
       .map(({ targetId }) => targetId);
@@ -55,8 +73,8 @@ export async function domainListOfUser(
   });
 }
 
-export async function isSystemReachable({ db }: IdentityWorld, userId: string): Promise<boolean> {
-  const given = await db.read((tx) => assignmentListOfUser(tx, userId));
+export async function isSystemReachable(world: IdentityWorld, who: Chooser): Promise<boolean> {
+  const given = await world.db.read((tx) => assignmentsOf(tx, world, who));
   return given.some(({ targetKind }) => targetKind === 'system');
 }
 

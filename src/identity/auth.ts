@@ -10,6 +10,7 @@ import {
 import { backOffFailure, backOffWait } from './back-off.ts';
 import { refused } from './delegation.ts';
 import { expecting, missing, statusOf } from './failure.ts';
+import { federatedIdentify } from './federated-log-in.ts';
 import type { IdentityContext, IdentityWorld } from './identity.world.ts';
 import {
   methodsMissing,
@@ -38,20 +39,45 @@ export async function authenticate(
   auth: AuthWanted,
   came: Came,
 ): Promise<IssuedToken | MoreNeeded> {
+  const prove = () => identify(context, auth, came);
+  return await logIn(context, prove, { receipt: came.receipt, scope: auth.scope });
+}
+
+/** The same for somebody whom an identity provider has sent, with a token of its own. */
+export async function federatedAuthenticate(
+  context: IdentityContext,
+  named: { readonly idpId: string; readonly protocolId: string },
+  came: { readonly authorization: string | undefined; readonly receipt: string | null },
+): Promise<IssuedToken | MoreNeeded> {
+  const prove = () => federatedIdentify(context.world, named, came.authorization);
+  return await logIn(context, prove, { receipt: came.receipt, scope: undefined });
+}
+
+async function logIn(
+  context: IdentityContext,
+  prove: () => Promise<Identified>,
+  {
+    receipt: receiptText,
+    scope,
+  }: {
+    readonly receipt: string | null;
+    readonly scope: AuthWanted['scope'] | undefined;
+  },
+): Promise<IssuedToken | MoreNeeded> {
   let who: Identified | null = null;
   await backOffWait(context);
   try {
-    const receipt = receiptGet(context, came);
-    who = receiptJoin(await identify(context, auth, came), receipt);
+    const receipt = receiptGet(context, receiptText);
+    who = receiptJoin(await prove(), receipt);
     if (receipt !== null && receipt.userId !== who.user.id) {
       throw unauthenticated('the receipt is of another user', who.user.id);
     }
-    const missingMethods = methodsMissing(who, new Set(proofs.keys()));
+    const missingMethods = methodsMissing(who, knownMethods);
     if (missingMethods !== null) {
       attemptRecord(context, who, unauthenticated('the rules of the user ask for more methods'));
       return await moreNeeded(context.world, who, missingMethods);
     }
-    const issued = await tokenFor(context, who, auth.scope);
+    const issued = await tokenFor(context, who, scope);
     attemptRecord(context, who, null);
     return issued;
   } catch (error) {
@@ -76,7 +102,7 @@ export interface MoreNeeded {
   readonly methods: readonly (readonly string[])[];
 }
 
-function receiptGet({ world }: IdentityContext, { receipt: text }: Came): Receipt | null {
+function receiptGet({ world }: IdentityContext, text: string | null): Receipt | null {
   if (text === null) return null;
   const receipt = receiptOpen(world, text);
   if (receipt === null) throw unauthenticated('the receipt is unknown or too old');
@@ -133,6 +159,8 @@ const proofs: ReadonlyMap<string, Proof> = new Map([
   ],
 ] satisfies [string, Proof][]);
 
+const knownMethods: ReadonlySet<string> = new Set([...proofs.keys(), 'mapped', 'openid']);
+
 const identifiedMerge = (a: Identified, b: Identified): Identified => ({
   user: a.user,
   methods: authMethods.filter((method) => a.methods.includes(method) || b.methods.includes(method)),
@@ -141,12 +169,13 @@ const identifiedMerge = (a: Identified, b: Identified): Identified => ({
   isSystemScoped: a.isSystemScoped || b.isSystemScoped,
   applicationCredential: a.applicationCredential ?? b.applicationCredential,
   accessToken: a.accessToken ?? b.accessToken,
+  assertionId: a.assertionId ?? b.assertionId,
 });
 
 async function tokenFor(
   context: IdentityContext,
   who: Identified,
-  wanted: AuthWanted['scope'],
+  wanted: AuthWanted['scope'] | undefined,
 ): Promise<IssuedToken> {
   const { applicationCredential, accessToken } = who;
   if (accessToken !== null) return await lentIssue(context, who, accessToken, wanted);
@@ -173,8 +202,8 @@ async function tokenFor(
     );
   }
   if (scope !== null) return await scopedIssue(context, who, { scope });
-  // Without a scope the user's default project is meant, but only where it can be had.
-  const { defaultProjectId } = who.user;
+  // Without a scope the user's default project is meant, but only where it can be had; not for who comes from a provider.
+  const defaultProjectId = who.assertionId === null ? who.user.defaultProjectId : null;
   const byDefault =
     defaultProjectId === null
       ? null
@@ -190,7 +219,7 @@ async function lentIssue(
   context: IdentityContext,
   who: Identified,
   { id, projectId }: AccessToken,
-  wanted: AuthWanted['scope'],
+  wanted: AuthWanted['scope'] | undefined,
 ): Promise<IssuedToken> {
   const asked = wanted === undefined ? null : await scopeFind(context, wanted);
   if (asked !== null && !(asked.kind === 'project' && asked.id === projectId)) {
@@ -202,7 +231,10 @@ async function lentIssue(
 
 type Bounds = Pick<TokenClaims, 'scope'> &
   Partial<
-    Pick<TokenClaims, 'trustId' | 'applicationCredentialId' | 'accessTokenId' | 'expiresAtMs'>
+    Pick<
+      TokenClaims,
+      'trustId' | 'applicationCredentialId' | 'accessTokenId' | 'assertionId' | 'expiresAtMs'
+    >
   >;
 
 const claimsOf = ({ world }: IdentityContext, who: Identified, bounds: Bounds): TokenClaims => ({
@@ -214,6 +246,7 @@ const claimsOf = ({ world }: IdentityContext, who: Identified, bounds: Bounds): 
   trustId: null,
   applicationCredentialId: null,
   accessTokenId: null,
+  assertionId: who.assertionId,
   ...bounds,
 });
 
@@ -245,6 +278,8 @@ async function trustIssue(
     claimsOf(context, who, {
       scope: { kind: 'project', id: trust.projectId },
       trustId,
+      // The roles are the trustor's, whoever vouches for the trustee.
+      assertionId: null,
       expiresAtMs: Math.min(who.expiresAtMs, endsAtMs),
     }),
   );

@@ -23,6 +23,7 @@ const primaryMethods: ReadonlySet<string> = new Set([
   'token',
   'totp',
   'mapped',
+  'openid',
   'external',
 ]);
 

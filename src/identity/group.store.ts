@@ -1,6 +1,7 @@
 import type { Tx } from './identity.tables.ts';
 import { UniqueViolation } from '../kernel/db.ts';
 import { conflict } from '../kernel/errors.ts';
+import { membershipEnds } from './federated-user.store.ts';
 import { groupOf, groupRowOf, type Group } from './group.model.ts';
 import { listingApply, type Listing } from './listing.ts';
 
@@ -26,16 +27,28 @@ export async function groupGet(tx: Tx, id: string): Promise<Group | null> {
   return row === undefined ? null : groupOf(row);
 }
 
-/** Those of one user where `userId` is given. */
+/** Those of one user where a member is given. */
 export async function groupList(
   tx: Tx,
   listing: Listing,
-  userId: string | null = null,
+  member: { readonly userId: string; readonly nowMs: number } | null = null,
 ): Promise<Group[]> {
   let query = groups(tx);
-  if (userId !== null) {
-    query = query.where('id', 'in', (eb) =>
-      eb.selectFrom('identity_membership').select('group_id').where('user_id', '=', userId),
+  if (member !== null) {
+    const { userId, nowMs } = member;
+    query = query.where((eb) =>
+      eb.or([
+        eb('id', 'in', (of) =>
+          of.selectFrom('identity_membership').select('group_id').where('user_id', '=', userId),
+        ),
+        eb('id', 'in', (of) =>
+          of
+            .selectFrom('identity_expiring_membership')
+            .select('group_id')
+            .where('user_id', '=', userId)
+            .where('expires_at', '>', nowMs),
+        ),
+      ]),
     );
   }
   const rows = await listingApply(query, listing).execute();
@@ -87,14 +100,18 @@ export async function membershipInsert(tx: Tx, { groupId, userId }: Membership):
     .execute();
 }
 
-export async function isMember(tx: Tx, { groupId, userId }: Membership): Promise<boolean> {
+export async function isMember(
+  tx: Tx,
+  { groupId, userId }: Membership,
+  nowMs: number,
+): Promise<boolean> {
   const row = await tx
     .selectFrom('identity_membership')
     .select('user_id')
     .where('user_id', '=', userId)
     .where('group_id', '=', groupId)
     .executeTakeFirst();
-  return row !== undefined;
+  return row !== undefined || (await membershipEnds(tx, userId, nowMs)).has(groupId);
 }
 
 /** False: the user was not in the group. */

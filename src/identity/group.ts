@@ -6,6 +6,7 @@ import {
   directoryReadOnlyCheck,
 } from './directory-read.ts';
 import { missing } from './failure.ts';
+import { membershipEnds } from './federated-user.store.ts';
 import { directoryWrite } from './generation.ts';
 import type { Group } from './group.model.ts';
 import type { GroupCreateWanted, GroupUpdateWanted } from './group.schema.ts';
@@ -86,19 +87,21 @@ export async function groupListOfUser(
   context: IdentityContext,
   userId: string,
   query: URLSearchParams,
-): Promise<Page<Group>> {
+): Promise<{ page: Page<Group>; endsMs: ReadonlyMap<string, number> }> {
   const { scope } = context.actor;
   const asked = listingOf(query, { name: 'text' });
   const own = scope.kind === 'domain' ? equals('domain_id', scope.domainId) : null;
   const listing = own === null ? asked : listingAnd(asked, own);
   await directoryMembersRefresh(context.world, userId);
-  const { user, groups } = await context.world.db.read(async (tx) => ({
+  const nowMs = context.clock.now();
+  const { user, groups, endsMs } = await context.world.db.read(async (tx) => ({
     user: await userRead(tx, userId),
-    groups: await groupListRead(tx, listing, userId),
+    groups: await groupListRead(tx, listing, { userId, nowMs }),
+    endsMs: await membershipEnds(tx, userId, nowMs),
   }));
   context.authorize('identity:list_groups_for_user', { ...userTarget(user), user_id: userId });
   if (user === null) throw missing('user', userId);
-  return pageOf(groups, listing);
+  return { page: pageOf(groups, listing), endsMs };
 }
 
 export async function groupUpdate(
@@ -183,7 +186,8 @@ export async function membershipCheck(
 ): Promise<void> {
   await pairAuthorize(context, membership, 'identity:check_user_in_group');
   await directoryMembersRefresh(context.world, membership.userId);
-  if (!(await context.world.db.read((tx) => isMember(tx, membership)))) throw noMember(membership);
+  if (!(await context.world.db.read((tx) => isMember(tx, membership, context.clock.now()))))
+    throw noMember(membership);
 }
 
 export async function membershipDelete(

@@ -2,6 +2,7 @@ import type { Api } from '../kernel/http/api.ts';
 import type { Endpoint } from '../kernel/http/endpoint.ts';
 import { accessTokenRoutes } from './access-token.routes.ts';
 import { accessRuleRoutes, applicationCredentialRoutes } from './application-credential.routes.ts';
+import { authScopeRoutes } from './auth-scopes.routes.ts';
 import { credentialRoutes, ec2CredentialRoutes } from './credential.routes.ts';
 import { domainConfigRoutes } from './domain-config.routes.ts';
 import { domainRoutes } from './domain.routes.ts';
@@ -15,8 +16,13 @@ import { policyAssociationRoutes } from './policy-association.routes.ts';
 import { policyRoutes } from './policy-document.routes.ts';
 import { revocationRoutes } from './revocation.routes.ts';
 import { failureReply } from './failure.ts';
+import { federationAuthRoutes } from './federation-auth.routes.ts';
+import { protocolRoutes } from './federation-protocol.routes.ts';
 import { grantRoutes } from './grant.routes.ts';
 import { groupRoutes } from './group.routes.ts';
+import { providerRoutes } from './identity-provider.routes.ts';
+import { mappingRoutes } from './mapping.routes.ts';
+import { serviceProviderRoutes } from './service-provider.routes.ts';
 import type { IdentityWorld } from './identity.world.ts';
 import { projectRoutes } from './project.routes.ts';
 import { projectTagRoutes } from './project-tag.routes.ts';
@@ -31,6 +37,8 @@ import { versionRoutes } from './version.routes.ts';
 
 export const identityEndpoints: readonly Endpoint<IdentityWorld>[] = [
   ...tokenRoutes,
+  ...authScopeRoutes,
+  ...federationAuthRoutes,
   ...domainRoutes,
   ...domainConfigRoutes,
   ...projectRoutes,
@@ -58,6 +66,10 @@ export const identityEndpoints: readonly Endpoint<IdentityWorld>[] = [
   ...accessRuleRoutes,
   ...trustRoutes,
   ...oauth1Routes,
+  ...providerRoutes,
+  ...protocolRoutes,
+  ...mappingRoutes,
+  ...serviceProviderRoutes,
 ];
 
 export const identityApi = (world: IdentityWorld): Api<IdentityWorld> => ({

@@ -1,5 +1,6 @@
 import { sql, type Kysely } from 'kysely';
 import type { Migrations } from '../kernel/db.ts';
+import { federationCreate } from './federation.migrations.ts';
 import { limitsCreate } from './limit.migrations.ts';
 import { oauth1Create } from './oauth1.migrations.ts';
 
@@ -94,6 +95,7 @@ export const identityMigrations: Migrations = {
         .execute();
     },
   },
+  '0030-federation': { up: federationCreate },
 };
 
 async function projectsCreate(db: Kysely<unknown>): Promise<void> {

@@ -332,6 +332,23 @@ const delegationRules: PolicyDefaults = {
   'identity:delete_trust': rule(`${admin} or ${isTrustor}`, 'End a trust', globalScopes),
 };
 
+const federationRules: PolicyDefaults = Object.fromEntries(
+  (
+    [
+      ['identity_provider', 'an identity provider', 'List identity providers'],
+      ['protocol', 'a protocol of an identity provider', 'List protocols'],
+      ['mapping', 'a mapping', 'List mappings'],
+      ['service_provider', 'a service provider', 'List service providers'],
+    ] as const
+  ).flatMap(([name, what, list]) => [
+    [`identity:get_${name}`, adminReads(`Show ${what}`)],
+    [`identity:list_${name}s`, adminReads(list)],
+    [`identity:create_${name}`, adminOnly(`Create ${what}`)],
+    [`identity:update_${name}`, adminOnly(`Change ${what}`)],
+    [`identity:delete_${name}`, adminOnly(`Delete ${what}`)],
+  ]),
+);
+
 const limitRules: PolicyDefaults = {
   'identity:get_limit_model': rule('', 'How limits belong together'),
   'identity:get_limit': rule(
@@ -373,4 +390,5 @@ export const identityPolicies: PolicyDefaults = {
   ...filterRules,
   ...credentialRules,
   ...delegationRules,
+  ...federationRules,
 };

@@ -62,6 +62,16 @@ export interface IdentityTables {
   identity_consumer: ConsumerRow;
   identity_request_token: RequestTokenRow;
   identity_access_token: AccessTokenRow;
+  identity_provider: IdentityProviderRow;
+  identity_provider_remote_id: { remote_id: string; idp_id: string };
+  identity_protocol: ProtocolRow;
+  identity_mapping: { id: string; rules: string };
+  identity_service_provider: ServiceProviderRow;
+  /** Who somebody of a provider is here. */
+  identity_federated_user: FederatedUserRow;
+  identity_expiring_membership: ExpiringMembershipRow;
+  /** What providers said of those who logged in; tokens name it. The id follows from the rest. */
+  identity_assertion: { id: string; idp_id: string; protocol_id: string; group_ids: string };
   identity_revocation: RevocationRow;
   /** One row. Every write that tokens depend on adds one, so each process knows when its memory is old. */
   identity_generation: { id: number; generation: number };
@@ -270,6 +280,46 @@ export interface AccessTokenRow {
   project_id: string;
   user_id: string;
   role_ids: string;
+  expires_at: number;
+}
+
+export interface IdentityProviderRow {
+  id: string;
+  domain_id: string;
+  enabled: Flag;
+  description: string | null;
+  /** Minutes that memberships live after a log-in. */
+  authorization_ttl: number | null;
+}
+
+export interface ProtocolRow {
+  idp_id: string;
+  id: string;
+  mapping_id: string;
+  remote_id_attribute: string | null;
+}
+
+export interface ServiceProviderRow {
+  id: string;
+  enabled: Flag;
+  description: string | null;
+  auth_url: string;
+  sp_url: string;
+  relay_state_prefix: string;
+}
+
+export interface FederatedUserRow {
+  idp_id: string;
+  protocol_id: string;
+  unique_id: string;
+  user_id: string;
+}
+
+export interface ExpiringMembershipRow {
+  user_id: string;
+  group_id: string;
+  idp_id: string;
+  verified_at: number;
   expires_at: number;
 }
 

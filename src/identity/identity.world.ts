@@ -7,6 +7,7 @@ import { complianceDefaults, type Compliance } from './compliance.model.ts';
 import type { IdentityTables } from './identity.tables.ts';
 import type { LimitModel } from './limit.model.ts';
 import { IdentityMemory } from './memory.ts';
+import type { OidcProvider } from './oidc.model.ts';
 import type { SecretKey } from './secret-box.ts';
 
 export interface IdentitySettings {
@@ -52,6 +53,8 @@ export interface IdentityWorld {
   readonly credentialKeys: readonly SecretKey[];
   readonly memory: IdentityMemory;
   readonly directories: DirectoryRegistry;
+  /** OpenID providers by their names in the operator's file. */
+  readonly oidc: ReadonlyMap<string, OidcProvider>;
 }
 
 export type IdentityContext = Context<IdentityWorld>;
@@ -63,11 +66,13 @@ export interface IdentityParts extends Pick<
 > {
   readonly settings?: Partial<IdentitySettings>;
   readonly directories?: DirectoryRegistry;
+  readonly oidc?: IdentityWorld['oidc'];
 }
 
 export function identityWorldOpen({
   settings,
   directories,
+  oidc,
   ...parts
 }: IdentityParts): IdentityWorld {
   const all = { ...identityDefaults, ...settings };
@@ -78,6 +83,7 @@ export function identityWorldOpen({
     settings: { ...all, projectDepthMax: Math.min(depth, all.projectDepthMax) },
     memory: new IdentityMemory(),
     directories: directories ?? new DirectoryRegistry(null, new Map()),
+    oidc: oidc ?? new Map(),
   };
 }
 

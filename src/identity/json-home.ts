@@ -44,6 +44,10 @@ const parameterExtensions: Readonly<Record<string, string>> = {
   consumerId: 'OS-OAUTH1',
   requestTokenId: 'OS-OAUTH1',
   accessTokenId: 'OS-OAUTH1',
+  idpId: 'OS-FEDERATION',
+  protocolId: 'OS-FEDERATION',
+  mappingId: 'OS-FEDERATION',
+  spId: 'OS-FEDERATION',
 };
 
 /** Parameters whose relation has another name. */

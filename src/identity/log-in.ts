@@ -38,11 +38,26 @@ export async function logInSettle(
     if (lockoutFailures > 0) await db.write((tx) => logInFailureAdd(tx, user.id, now));
     throw unauthenticated(why, user.id);
   }
+  await activeNote(world, user, record);
+}
+
+/** Who comes from an identity provider has no password that could be guessed, so that nothing locks the account. */
+export async function federatedLogInSettle(world: IdentityWorld, user: UserAccount): Promise<void> {
+  if (world.settings.compliance.inactiveDays === 0) return;
+  await activeNote(world, user, await world.db.read((tx) => logInRecordGet(tx, user.id)));
+}
+
+async function activeNote(
+  world: IdentityWorld,
+  user: UserAccount,
+  record: LogInRecord,
+): Promise<void> {
+  const { db, clock, settings } = world;
   await awayCheck(world, user, record);
+  const now = clock.now();
   const { activeAtMs, failures } = record;
-  if (failures > 0 || (inactiveDays > 0 && now - (activeAtMs ?? 0) >= dayMs)) {
-    await db.write((tx) => logInActiveSet(tx, user.id, now));
-  }
+  const isDue = settings.compliance.inactiveDays > 0 && now - (activeAtMs ?? 0) >= dayMs;
+  if (failures > 0 || isDue) await db.write((tx) => logInActiveSet(tx, user.id, now));
 }
 
 function isLocked(

@@ -1,7 +1,8 @@
 import { invalid, notFound } from '../kernel/errors.ts';
+import type { Holder } from './assignment.model.ts';
 import { assignmentRoleIds } from './assignment.store.ts';
 import { unauthenticated } from './auth-failure.ts';
-import { type Identified } from './auth-method.ts';
+import { plainProof, type Identified } from './auth-method.ts';
 import { isDelegated, refused } from './delegation.ts';
 import { expecting, missing } from './failure.ts';
 import { directoryWrite } from './generation.ts';
@@ -84,7 +85,10 @@ export async function requestTokenAuthorize(
     const token = await requestTokenGet(tx, world, id);
     if (token === null) throw notFound('Request token not found');
     if (token.expiresAtMs <= clock.now()) throw unauthenticated('the request token is expired');
-    const held = rolesExpand(snapshot, await rolesHeld(tx, actor.userId, token.projectId));
+    const held = rolesExpand(
+      snapshot,
+      await rolesHeld(tx, { userId: actor.userId, nowMs: clock.now() }, token.projectId),
+    );
     const roleIds = wanted.map(({ id: roleId, name }) => {
       const found = [...held].find((candidate) => {
         const role = snapshot.roles.get(candidate);
@@ -99,11 +103,11 @@ export async function requestTokenAuthorize(
   return verifier;
 }
 
-async function rolesHeld(tx: Tx, userId: string, projectId: string): Promise<string[]> {
+async function rolesHeld(tx: Tx, holder: Holder, projectId: string): Promise<string[]> {
   const project = await projectGet(tx, projectId);
   if (project === null) return [];
   const target = { kind: 'project', id: projectId, ancestorIds: ancestorIds(project) } as const;
-  return await assignmentRoleIds(tx, userId, target);
+  return await assignmentRoleIds(tx, holder, target);
 }
 
 /** The request token is exchanged once. */
@@ -172,9 +176,7 @@ export async function oauth1Identify(
     user,
     methods: ['oauth1'],
     expiresAtMs: Math.min(now + world.settings.tokenLifeMs, token.expiresAtMs),
-    chainId: null,
-    isSystemScoped: false,
-    applicationCredential: null,
+    ...plainProof,
     accessToken: token,
   };
 }

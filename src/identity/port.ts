@@ -113,7 +113,7 @@ export function identityPort(world: IdentityWorld): IdentityPort {
           id: projectId,
           ancestorIds: ancestorIds(project),
         } as const;
-        return await assignmentRoleIds(tx, userId, target);
+        return await assignmentRoleIds(tx, { userId, nowMs: world.clock.now() }, target);
       });
       return rolesIn(snapshot, roleIds).map(({ name }) => name);
     },

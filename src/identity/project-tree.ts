@@ -37,7 +37,7 @@ export async function projectTree(
     };
   });
   // The lists show whoever asks the relatives in which they have a role themselves.
-  const { projects } = await projectListOfUser(context.world, context.actor.userId);
+  const { projects } = await projectListOfUser(context.world, context.actor);
   const mine = new Set(projects.map(({ id }) => id));
   return {
     tags,

@@ -110,7 +110,7 @@ async function listRead(
     const project = filter.projectId === null ? null : await projectGet(tx, filter.projectId);
     const scope = await projectsWanted(tx, project, filter);
     const found = filter.isEffective
-      ? await effectiveList(tx, snapshot, { ...filter, scope, project })
+      ? await effectiveList(tx, snapshot, { ...filter, scope, project, nowMs: world.clock.now() })
       : await directList(tx, { ...filter, scope });
     return { project, found };
   });
@@ -153,10 +153,11 @@ function isWhereAsked(
 async function effectiveList(
   tx: Tx,
   snapshot: Snapshot,
-  wanted: Wanted & { readonly project: Project | null },
+  wanted: Wanted & { readonly project: Project | null; readonly nowMs: number },
 ): Promise<RoleAssignment[]> {
-  const { userId, roleId } = wanted;
-  const given = userId === null ? await assignmentList(tx) : await assignmentListOfUser(tx, userId);
+  const { userId, roleId, nowMs } = wanted;
+  const given =
+    userId === null ? await assignmentList(tx) : await assignmentListOfUser(tx, { userId, nowMs });
   const found: RoleAssignment[] = [];
   for (const assignment of given) {
     const { isInherited } = wanted;

@@ -23,8 +23,9 @@ export async function roleOriginList(
   target: RoleTarget,
 ): Promise<RoleOrigin[]> {
   const { roles, implied } = await snapshotGet(world);
+  const nowMs = world.clock.now();
   const { given, groups, places } = await world.db.read(async (tx) => {
-    const all = (await assignmentListOfUser(tx, userId)).filter((one) =>
+    const all = (await assignmentListOfUser(tx, { userId, nowMs })).filter((one) =>
       one.isInherited
         ? target.ancestorIds.includes(one.targetId)
         : one.targetKind === target.kind && one.targetId === target.id,

@@ -2,6 +2,7 @@ import { isoMicroseconds } from '../kernel/clock.ts';
 import type { Actor, ActorScope } from '../kernel/policy.ts';
 import { catalogJson } from './catalog.ts';
 import { directoryLate } from './generation.ts';
+import type { Assertion } from './federation.model.ts';
 import type { IdentityWorld } from './identity.world.ts';
 import type { Project } from './project.model.ts';
 import { serviceActors } from './service-role.ts';
@@ -10,6 +11,7 @@ import { snapshotGet } from './snapshot.ts';
 import { tokenDecode } from './token.codec.ts';
 import type { TokenClaims, TokenScope, TokenState } from './token.model.ts';
 import type { TokenSubject } from './token-subject.model.ts';
+import type { UserAccount } from './user.model.ts';
 import { tokenSubjectRead } from './token-subject.ts';
 
 /**
@@ -26,7 +28,9 @@ export async function tokenResolve(
   if (late !== null) await late;
   const known = memory.tokens.get(text);
   if (known?.generation === memory.generation) {
-    return clock.now() < known.claims.expiresAtMs + graceMs ? known : null;
+    const now = clock.now();
+    if (now >= known.claims.expiresAtMs + graceMs) return null;
+    if (now < known.untilMs) return known;
   }
   const claims = known?.claims ?? tokenDecode(tokenKeys, text);
   if (claims === null || clock.now() >= claims.expiresAtMs + graceMs) {
@@ -45,11 +49,13 @@ async function subjectGet(
   claims: TokenClaims,
   { generation, snapshot }: { readonly generation: number; readonly snapshot: Snapshot },
 ): Promise<TokenSubject | null> {
-  const { userId, scope, trustId, applicationCredentialId, accessTokenId } = claims;
-  const key = JSON.stringify([userId, scope, trustId, applicationCredentialId, accessTokenId]);
+  const { userId, scope, trustId, applicationCredentialId, accessTokenId, assertionId } = claims;
+  const lent = [trustId, applicationCredentialId, accessTokenId, assertionId];
+  const key = JSON.stringify([userId, scope, lent]);
+  const nowMs = clock.now();
   const known = memory.subjects.get(key);
-  if (known?.generation === generation) return known.subject;
-  const facts = { snapshot, nowMs: clock.now() };
+  if (known?.generation === generation && nowMs < known.subject.untilMs) return known.subject;
+  const facts = { snapshot, nowMs };
   const subject = await db.read((tx) => tokenSubjectRead(tx, claims, facts));
   if (subject === null) memory.subjects.delete(key);
   else memory.subjects.set(key, { generation, subject });
@@ -73,6 +79,7 @@ export async function tokenStateRead(
   const actor = actorOf(claims, subject);
   return {
     generation,
+    untilMs: subject.untilMs,
     claims,
     roles,
     accessRules: credential?.accessRules ?? [],
@@ -115,17 +122,15 @@ function tokenHead(claims: TokenClaims, subject: TokenSubject, snapshot: Snapsho
     id,
     name: snapshot.domains.get(id)?.name ?? id,
   });
-  const { user, project, roles } = subject;
+  const { user, project, roles, assertion } = subject;
   const { scope } = claims;
-  const { passwordExpiresAtMs } = user;
   const token = {
     methods: claims.methods,
     user: {
       domain: domain(user.domainId),
       id: user.id,
       name: user.name,
-      password_expires_at:
-        passwordExpiresAtMs === null ? null : isoMicroseconds(passwordExpiresAtMs).slice(0, -1),
+      ...(assertion === null ? passwordHead(user) : federationHead(assertion)),
     },
     audit_ids: claims.auditIds,
     expires_at: isoMicroseconds(claims.expiresAtMs),
@@ -145,6 +150,19 @@ function tokenHead(claims: TokenClaims, subject: TokenSubject, snapshot: Snapsho
   };
   return `{"token":${JSON.stringify(token).slice(0, -1)}`;
 }
+
+/** Keystone leaves the Z off here. */
+const passwordHead = ({ passwordExpiresAtMs: atMs }: UserAccount) => ({
+  password_expires_at: atMs === null ? null : isoMicroseconds(atMs).slice(0, -1),
+});
+
+const federationHead = ({ idpId, protocolId, groupIds }: Assertion) => ({
+  'OS-FEDERATION': {
+    groups: groupIds.map((id) => ({ id })),
+    identity_provider: { id: idpId },
+    protocol: { id: protocolId },
+  },
+});
 
 function delegationHead({ trust, credential, accessToken }: TokenSubject): object {
   return {

@@ -1,5 +1,6 @@
 import type { ApplicationCredential } from './application-credential.model.ts';
 import type { RoleTarget } from './assignment.model.ts';
+import type { Assertion } from './federation.model.ts';
 import type { AccessToken } from './oauth1.model.ts';
 import type { Project } from './project.model.ts';
 import type { TokenRole } from './token.model.ts';
@@ -16,5 +17,9 @@ export interface TokenSubject {
   readonly roles: readonly TokenRole[];
   readonly trust: Trust | null;
   readonly credential: ApplicationCredential | null;
+  /** From whom the user came, and with which groups. */
+  readonly assertion: Assertion | null;
+  /** When a membership that roles come from ends by itself. */
+  readonly untilMs: number;
   readonly accessToken: Omit<AccessToken, 'secret'> | null;
 }

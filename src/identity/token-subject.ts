@@ -1,6 +1,7 @@
 import { applicationCredentialGet } from './application-credential.store.ts';
 import { systemTarget, type RoleTarget } from './assignment.model.ts';
 import { assignmentRoleIds } from './assignment.store.ts';
+import { assertionGet, membershipsEndMs } from './federated-user.store.ts';
 import type { Tx } from './identity.tables.ts';
 import { accessTokenBounds } from './oauth1.store.ts';
 import { ancestorIds, type Project } from './project.model.ts';
@@ -24,17 +25,23 @@ export async function tokenSubjectRead(
   if (bearer === null) return null;
   const scope = await scopeRead(tx, claims.scope, snapshot);
   if (scope === null) return null;
-  const base = { ...scope, user: bearer, trust: null, credential: null, accessToken: null };
+  const assertion = claims.assertionId === null ? null : await assertionGet(tx, claims.assertionId);
+  if (assertion === null && claims.assertionId !== null) return null;
+  const untilMs = await membershipsEndMs(tx, bearer.id, nowMs);
+  const lentBy = { trust: null, credential: null, accessToken: null };
+  const base = { ...scope, user: bearer, ...lentBy, assertion, untilMs };
   const { target } = scope;
   if (target === null) return claims.trustId === null ? { ...base, roles: [] } : null;
 
   if (claims.trustId !== null) {
     const lent = await trustRead(tx, claims, { snapshot, nowMs, target });
     if (lent === null) return null;
-    const { trust, trustor, roles } = lent;
-    return { ...base, user: trust.isImpersonating ? trustor : bearer, trust, roles };
+    const { trust, trustor, roles, untilMs: trustUntilMs } = lent;
+    const user = trust.isImpersonating ? trustor : bearer;
+    return { ...base, user, trust, roles, untilMs: trustUntilMs };
   }
-  const held = await assignmentRoleIds(tx, bearer.id, target);
+  const told = { groupIds: assertion?.groupIds ?? [] };
+  const held = await assignmentRoleIds(tx, { userId: bearer.id, nowMs, ...told }, target);
   if (claims.applicationCredentialId !== null) {
     const credential = await applicationCredentialGet(tx, claims.applicationCredentialId);
     if (credential === null || credential.projectId !== target.id) return null;
@@ -83,7 +90,7 @@ async function trustRead(
     nowMs,
     target,
   }: { readonly snapshot: Snapshot; readonly nowMs: number; readonly target: RoleTarget },
-): Promise<{ trust: Trust; trustor: UserAccount; roles: TokenRole[] } | null> {
+): Promise<{ trust: Trust; trustor: UserAccount; roles: TokenRole[]; untilMs: number } | null> {
   const trust = trustId === null ? null : await trustGet(tx, trustId);
   if (trust === null || !isTrustAlive(trust, nowMs)) return null;
   if (trust.trusteeId !== userId || trust.projectId !== target.id) return null;
@@ -91,10 +98,12 @@ async function trustRead(
   if (trustor === null) return null;
   const giver = await originRead(tx, trust, snapshot);
   if (giver === null) return null;
-  const held = rolesExpand(snapshot, await assignmentRoleIds(tx, giver.id, target));
+  const holder = { userId: giver.id, nowMs };
+  const held = rolesExpand(snapshot, await assignmentRoleIds(tx, holder, target));
   if (!trust.roleIds.every((id) => held.has(id))) return null;
   const roles = rolesIn(snapshot, trust.roleIds);
-  return roles.length === 0 ? null : { trust, trustor, roles };
+  const untilMs = await membershipsEndMs(tx, giver.id, nowMs);
+  return roles.length === 0 ? null : { trust, trustor, roles, untilMs };
 }
 
 /** The first trustor of a chain: the roles are his. Everybody on the way must still be there. */

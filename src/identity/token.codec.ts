@@ -5,7 +5,7 @@ const layoutVersion = 1;
 const scopeKinds = ['unscoped', 'project', 'domain', 'system'] as const;
 
 export function tokenEncode(key: SecretKey, claims: TokenClaims, sealing: Sealing): string {
-  const { scope, trustId, applicationCredentialId, accessTokenId } = claims;
+  const { scope, trustId, applicationCredentialId, accessTokenId, assertionId } = claims;
   const methods = claims.methods.reduce(
     (bits, method) => bits | (1 << authMethods.indexOf(method)),
     0,
@@ -15,14 +15,15 @@ export function tokenEncode(key: SecretKey, claims: TokenClaims, sealing: Sealin
     (trustId === null ? 0 : 4) |
     (applicationCredentialId === null ? 0 : 8) |
     (claims.auditIds.length << 4) |
-    (accessTokenId === null ? 0 : 64);
+    (accessTokenId === null ? 0 : 64) |
+    (assertionId === null ? 0 : 128);
   const head = Buffer.alloc(16);
   head.writeUInt8(layoutVersion, 0);
   head.writeUInt8(flags, 1);
   head.writeUInt16BE(methods, 2);
   head.writeUIntBE(claims.issuedAtMs, 4, 6);
   head.writeUIntBE(claims.expiresAtMs, 10, 6);
-  const lent = [trustId, applicationCredentialId, accessTokenId];
+  const lent = [trustId, applicationCredentialId, accessTokenId, assertionId];
   const ids = [claims.userId, 'id' in scope ? scope.id : null, ...lent];
   const parts = ids.filter((id) => id !== null).map(idEncode);
   const audits = claims.auditIds.map((id) => Buffer.from(id, 'base64url'));
@@ -48,6 +49,7 @@ export function tokenDecode(keys: readonly SecretKey[], text: string): TokenClai
   const trustId = (flags & 4) === 0 ? null : id();
   const applicationCredentialId = (flags & 8) === 0 ? null : id();
   const accessTokenId = (flags & 64) === 0 ? null : id();
+  const assertionId = (flags & 128) === 0 ? null : id();
   const auditIds = Array.from({ length: (flags >> 4) & 3 }, (_, index) =>
     bytes.toString('base64url', at + index * 16, at + index * 16 + 16),
   );
@@ -61,6 +63,7 @@ export function tokenDecode(keys: readonly SecretKey[], text: string): TokenClai
     trustId,
     applicationCredentialId,
     accessTokenId,
+    assertionId,
   };
 }
 

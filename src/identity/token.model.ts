@@ -12,6 +12,7 @@ export const authMethods = [
   'oauth1',
   'mapped',
   'ec2credential',
+  'openid',
 ] as const;
 export type AuthMethod = (typeof authMethods)[number];
 
@@ -32,6 +33,8 @@ export interface TokenClaims {
   readonly applicationCredentialId: string | null;
   /** OAuth1: what the token was made from. */
   readonly accessTokenId: string | null;
+  /** What an identity provider said of the user who came from it. */
+  readonly assertionId: string | null;
 }
 
 export interface TokenRole {
@@ -42,6 +45,8 @@ export interface TokenRole {
 /** What a token is worth in one generation of the directory. */
 export interface TokenState {
   readonly generation: number;
+  /** When something it rests on ends by itself. */
+  readonly untilMs: number;
   readonly claims: TokenClaims;
   readonly actor: Actor;
   /** By service type, where roles are bound to one: see service-role.ts. */

@@ -2,17 +2,13 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { Type } from 'typebox';
 import { forbidden } from '../kernel/errors.ts';
 import { endpointsOf, type Endpoint, type Reply } from '../kernel/http/endpoint.ts';
-import { authenticate } from './auth.ts';
+import { authenticate, type MoreNeeded } from './auth.ts';
 import { catalogJson } from './catalog.ts';
-import { domainListOfUser, isSystemReachable, projectListOfUser } from './auth-scopes.ts';
 import type { IdentityContext, IdentityWorld } from './identity.world.ts';
-import { truthOf, wholePage } from './listing.ts';
+import { truthOf } from './listing.ts';
 import { oauthRequest } from './oauth1-signature.ts';
-import { domainView, projectView } from './project.view.ts';
-import { linkTo, listReply, noContent } from './reply.ts';
-import { DomainReply } from './domain.schema.ts';
-import { ProjectReply } from './project.schema.ts';
-import { ListReply, SelfLink } from './schema.ts';
+import { linkTo, noContent } from './reply.ts';
+import { SelfLink } from './schema.ts';
 import { snapshotGet } from './snapshot.ts';
 import { AuthBody, CatalogReplyEntry, ReceiptReply, TokenReply } from './token.schema.ts';
 import { subjectTokenGet, subjectTokenRevoke, type IssuedToken, type Subject } from './token.ts';
@@ -46,6 +42,19 @@ async function tokenReply(
   return { status, headers: { ...json, 'X-Subject-Token': text }, bytes };
 }
 
+export async function logInReply(
+  context: IdentityContext,
+  issued: IssuedToken | MoreNeeded,
+  query: URLSearchParams,
+): Promise<Reply> {
+  if (!('receiptText' in issued)) return await tokenReply(context, 201, issued, query);
+  return {
+    status: 401,
+    headers: { 'Openstack-Auth-Receipt': issued.receiptText },
+    body: { receipt: issued.receipt, required_auth_methods: issued.methods },
+  };
+}
+
 export const tokenRoutes: readonly Endpoint<IdentityWorld>[] = [
   endpoint(
     {
@@ -67,12 +76,7 @@ export const tokenRoutes: readonly Endpoint<IdentityWorld>[] = [
         oauth: oauthRequest(headers, { baseUrl, path: '/v3/auth/tokens', query }),
         receipt: typeof receipt === 'string' ? receipt : null,
       });
-      if (!('receiptText' in issued)) return await tokenReply(context, 201, issued, query);
-      return {
-        status: 401,
-        headers: { 'Openstack-Auth-Receipt': issued.receiptText },
-        body: { receipt: issued.receipt, required_auth_methods: issued.methods },
-      };
+      return await logInReply(context, issued, query);
     },
   ),
   endpoint(
@@ -141,74 +145,6 @@ export const tokenRoutes: readonly Endpoint<IdentityWorld>[] = [
       const catalog = catalogJson(snapshot, { projectId: scope.projectId, userId });
       const links = JSON.stringify({ self: linkTo(context, '/auth/catalog') });
       return { status: 200, headers: json, bytes: `{"catalog":${catalog},"links":${links}}` };
-    },
-  ),
-  endpoint(
-    {
-      id: 'auth.projects',
-      method: 'GET',
-      path: '/v3/auth/projects',
-      rule: 'identity:get_auth_projects',
-      reply: { 200: ListReply('projects', ProjectReply) },
-      summary: 'Projects that the user can choose as scope',
-    },
-    async (context, { query }) => {
-      context.authorize('identity:get_auth_projects');
-      const { projects, tags } = await projectListOfUser(context.world, context.actor.userId);
-      return listReply(context, {
-        key: 'projects',
-        path: '/auth/projects',
-        query,
-        page: wholePage(projects),
-        view: (project) => projectView(context, project, tags.get(project.id) ?? []),
-      });
-    },
-  ),
-  endpoint(
-    {
-      id: 'auth.domains',
-      method: 'GET',
-      path: '/v3/auth/domains',
-      rule: 'identity:get_auth_domains',
-      reply: { 200: ListReply('domains', DomainReply) },
-      summary: 'Domains that the user can choose as scope',
-    },
-    async (context, { query }) => {
-      context.authorize('identity:get_auth_domains');
-      const { domains, tags } = await domainListOfUser(context.world, context.actor.userId);
-      return listReply(context, {
-        key: 'domains',
-        path: '/auth/domains',
-        query,
-        page: wholePage(domains),
-        view: (domain) => domainView(context, domain, tags.get(domain.id) ?? []),
-      });
-    },
-  ),
-  endpoint(
-    {
-      id: 'auth.system',
-      method: 'GET',
-      path: '/v3/auth/system',
-      rule: 'identity:get_auth_system',
-      reply: {
-        200: Type.Object({
-          system: Type.Array(Type.Object({ all: Type.Literal(true) })),
-          links: SelfLink,
-        }),
-      },
-      summary: 'Whether the user can choose the system as scope',
-    },
-    async (context) => {
-      context.authorize('identity:get_auth_system');
-      const isReachable = await isSystemReachable(context.world, context.actor.userId);
-      return {
-        status: 200,
-        body: {
-          system: isReachable ? [{ all: true }] : [],
-          links: { self: linkTo(context, '/auth/system') },
-        },
-      };
     },
   ),
 ];

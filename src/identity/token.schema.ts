@@ -88,7 +88,14 @@ export const TokenReply = Type.Object({
         id: Type.String(),
         name: Type.String(),
         domain: Named,
-        password_expires_at: Type.Union([Type.String(), Type.Null()]),
+        password_expires_at: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+        'OS-FEDERATION': Type.Optional(
+          Type.Object({
+            groups: Type.Array(Type.Object({ id: Type.String() })),
+            identity_provider: Type.Object({ id: Type.String() }),
+            protocol: Type.Object({ id: Type.String() }),
+          }),
+        ),
       }),
       audit_ids: Type.Array(Type.String()),
       expires_at: Type.String(),

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { textEquals } from './access-signature.ts';
 import { unauthenticated } from './auth-failure.ts';
-import { activeCheck, userFind, type Identified } from './auth-method.ts';
+import { activeCheck, plainProof, userFind, type Identified } from './auth-method.ts';
 import { credentialList } from './credential.store.ts';
 import { expecting } from './failure.ts';
 import type { IdentityWorld } from './identity.world.ts';
@@ -33,10 +33,7 @@ export async function totpIdentify(
     user,
     methods: ['totp'],
     expiresAtMs: now + world.settings.tokenLifeMs,
-    chainId: null,
-    isSystemScoped: false,
-    applicationCredential: null,
-    accessToken: null,
+    ...plainProof,
   };
 }
 

@@ -1,5 +1,6 @@
 import { forbidden, invalid, type Failure } from '../kernel/errors.ts';
 import type { Target } from '../kernel/policy.ts';
+import type { Holder } from './assignment.model.ts';
 import { assignmentRoleIds } from './assignment.store.ts';
 import { isDelegated, refused } from './delegation.ts';
 import { missing } from './failure.ts';
@@ -83,7 +84,7 @@ export async function trustCreate(
     if (claims.trustId !== null && source === null) throw missing('trust', claims.trustId);
     const roleIds = rolesChosen(snapshot, wanted);
     await rolesHeldCheck(tx, snapshot, {
-      userId: source?.trustorId ?? trustorId,
+      holder: { userId: source?.trustorId ?? trustorId, nowMs: clock.now() },
       projectId,
       roleIds,
     });
@@ -123,18 +124,18 @@ async function rolesHeldCheck(
   tx: Tx,
   snapshot: Snapshot,
   wanted: {
-    readonly userId: string;
+    readonly holder: Holder;
     readonly projectId: string | null;
     readonly roleIds: readonly string[];
   },
 ): Promise<void> {
-  const { userId, projectId, roleIds } = wanted;
+  const { holder, projectId, roleIds } = wanted;
   let held = new Set<string>();
   if (projectId !== null) {
     const project = await projectGet(tx, projectId);
     if (project === null) throw missing('project', projectId);
     const target = { kind: 'project', id: projectId, ancestorIds: ancestorIds(project) } as const;
-    held = rolesExpand(snapshot, await assignmentRoleIds(tx, userId, target));
+    held = rolesExpand(snapshot, await assignmentRoleIds(tx, holder, target));
   }
   const unheld = roleIds.find((id) => !held.has(id));
   if (unheld !== undefined) throw missing('role', unheld);

@@ -1,22 +1,55 @@
 import { Type } from 'typebox';
+import { isoMicroseconds } from '../kernel/clock.ts';
 import { endpointsOf, type Endpoint } from '../kernel/http/endpoint.ts';
 import { projectListOfUser } from './auth-scopes.ts';
+import { federatedView } from './federated-link.ts';
 import { groupView } from './group.routes.ts';
+import type { Group } from './group.model.ts';
 import { GroupReply } from './group.schema.ts';
 import { groupListOfUser } from './group.ts';
-import type { IdentityWorld } from './identity.world.ts';
+import type { IdentityContext, IdentityWorld } from './identity.world.ts';
 import { wholePage } from './listing.ts';
 import { ProjectReply } from './project.schema.ts';
 import { projectView } from './project.view.ts';
 import { listReply, noContent } from './reply.ts';
 import { ListReply } from './schema.ts';
 import { PasswordChangeBody, UserCreateBody, UserReply, UserUpdateBody } from './user.schema.ts';
-import { passwordChange, userCreate, userDelete, userGet, userList, userUpdate } from './user.ts';
+import {
+  federatedFilters,
+  passwordChange,
+  userCreate,
+  userDelete,
+  userGet,
+  userList,
+  userUpdate,
+} from './user.ts';
+import type { UserAccount } from './user.model.ts';
 import { userView } from './user.view.ts';
 
 const endpoint = endpointsOf<IdentityWorld>();
 
 const One = Type.Object({ user: UserReply });
+
+/** Lists do not tell who comes from a provider. */
+const view = async (context: IdentityContext, user: UserAccount) => ({
+  ...userView(context, user),
+  ...(await federatedView(context, user.id)),
+});
+
+async function groupsOfUser(context: IdentityContext, userId: string, query: URLSearchParams) {
+  const { page, endsMs } = await groupListOfUser(context, userId, query);
+  return {
+    page,
+    view: (group: Group) => {
+      const endMs = endsMs.get(group.id);
+      return {
+        ...groupView(context, group),
+        // Keystone leaves the Z off.
+        ...(endMs !== undefined && { membership_expires_at: isoMicroseconds(endMs).slice(0, -1) }),
+      };
+    },
+  };
+}
 
 export const userRoutes: readonly Endpoint<IdentityWorld>[] = [
   endpoint(
@@ -25,7 +58,15 @@ export const userRoutes: readonly Endpoint<IdentityWorld>[] = [
       method: 'GET',
       path: '/v3/users',
       rule: 'identity:list_users',
-      query: ['domain_id', 'enabled', 'name', 'default_project_id', 'limit', 'marker'],
+      query: [
+        'domain_id',
+        'enabled',
+        'name',
+        'default_project_id',
+        ...federatedFilters,
+        'limit',
+        'marker',
+      ],
       reply: { 200: ListReply('users', UserReply) },
       summary: 'List users',
     },
@@ -50,7 +91,7 @@ export const userRoutes: readonly Endpoint<IdentityWorld>[] = [
     },
     async (context, { body: { user } }) => ({
       status: 201,
-      body: { user: userView(context, await userCreate(context, user)) },
+      body: { user: await view(context, await userCreate(context, user)) },
     }),
   ),
   endpoint(
@@ -64,7 +105,7 @@ export const userRoutes: readonly Endpoint<IdentityWorld>[] = [
     },
     async (context, { params: { userId = '' } }) => ({
       status: 200,
-      body: { user: userView(context, await userGet(context, userId)) },
+      body: { user: await view(context, await userGet(context, userId)) },
     }),
   ),
   endpoint(
@@ -79,7 +120,7 @@ export const userRoutes: readonly Endpoint<IdentityWorld>[] = [
     },
     async (context, { params: { userId = '' }, body: { user } }) => ({
       status: 200,
-      body: { user: userView(context, await userUpdate(context, userId, user)) },
+      body: { user: await view(context, await userUpdate(context, userId, user)) },
     }),
   ),
   endpoint(
@@ -127,8 +168,7 @@ export const userRoutes: readonly Endpoint<IdentityWorld>[] = [
         key: 'groups',
         path: `/users/${userId}/groups`,
         query,
-        page: await groupListOfUser(context, userId, query),
-        view: (group) => groupView(context, group),
+        ...(await groupsOfUser(context, userId, query)),
       }),
   ),
   endpoint(
@@ -143,7 +183,7 @@ export const userRoutes: readonly Endpoint<IdentityWorld>[] = [
     },
     async (context, { params: { userId = '' }, query }) => {
       await userGet(context, userId, 'identity:list_user_projects');
-      const { projects, tags } = await projectListOfUser(context.world, userId);
+      const { projects, tags } = await projectListOfUser(context.world, { userId });
       const name = query.get('name');
       const domainId = query.get('domain_id');
       const found = projects.filter(

@@ -19,7 +19,25 @@ const Options = Type.Object({
   ),
 });
 
+const Federated = Type.Array(
+  Type.Object(
+    {
+      idp_id: Type.String(),
+      protocols: Type.Array(
+        Type.Object(
+          { protocol_id: Type.String(), unique_id: Type.String() },
+          { additionalProperties: true },
+        ),
+        { minItems: 1 },
+      ),
+    },
+    { additionalProperties: true },
+  ),
+);
+export type FederatedWanted = Static<typeof Federated>;
+
 const attributes = {
+  federated: Type.Optional(Federated),
   default_project_id: Type.Optional(Nullable(IdText)),
   description: Type.Optional(Nullable(Type.String())),
   domain_id: Type.Optional(IdText),
@@ -49,5 +67,6 @@ export const UserReply = Open({
   default_project_id: Type.Optional(Type.String()),
   password_expires_at: Nullable(Type.String()),
   options: OptionsText,
+  federated: Type.Optional(Federated),
   links: SelfLink,
 });

@@ -1,7 +1,7 @@
 import { flag, UniqueViolation } from '../kernel/db.ts';
 import { conflict } from '../kernel/errors.ts';
 import { applicationCredentialRemoveOf } from './application-credential.store.ts';
-import type { UserRow, Tx } from './identity.tables.ts';
+import type { FederatedUserRow, UserRow, Tx } from './identity.tables.ts';
 import { listingApply, type Listing } from './listing.ts';
 import { oauth1RemoveOf } from './oauth1.store.ts';
 import { trustRemoveOf } from './trust.store.ts';
@@ -64,8 +64,21 @@ export async function userGetByName(
   return row === undefined ? null : accountOf(row);
 }
 
-export async function userList(tx: Tx, listing: Listing): Promise<UserAccount[]> {
-  const rows = await listingApply(accounts(tx), listing).execute();
+export async function userList(
+  tx: Tx,
+  listing: Listing,
+  federated: Partial<Omit<FederatedUserRow, 'user_id'>> = {},
+): Promise<UserAccount[]> {
+  let query = accounts(tx);
+  const wanted = Object.entries(federated) as [keyof FederatedUserRow, string][];
+  if (wanted.length > 0) {
+    query = query.where('id', 'in', (eb) => {
+      let known = eb.selectFrom('identity_federated_user').select('user_id');
+      for (const [column, value] of wanted) known = known.where(column, '=', value);
+      return known;
+    });
+  }
+  const rows = await listingApply(query, listing).execute();
   return rows.map(accountOf);
 }
 

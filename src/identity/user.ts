@@ -10,6 +10,7 @@ import { backOffFailure, backOffWait } from './back-off.ts';
 import { logInSettle } from './log-in.ts';
 import { logInActiveSet } from './log-in.store.ts';
 import { missing } from './failure.ts';
+import { federatedLinksSet } from './federated-link.ts';
 import { directoryWrite } from './generation.ts';
 import type { Tx } from './identity.tables.ts';
 import type { IdentityContext } from './identity.world.ts';
@@ -40,7 +41,11 @@ const knownAttributes = [
   'options',
   'password_expires_at',
   'original_password',
+  'federated',
 ];
+
+/** Users by whom a provider knows. */
+export const federatedFilters = ['idp_id', 'protocol_id', 'unique_id'] as const;
 
 export const userTarget = (user: User | null): Target =>
   user === null ? {} : { 'target.user.id': user.id, 'target.user.domain_id': user.domainId };
@@ -70,6 +75,7 @@ export async function userCreate(
     if ((await projectGet(tx, domainId))?.isDomain !== true) throw missing('domain', domainId);
     await defaultProjectCheck(tx, user.defaultProjectId);
     await userInsert(tx, user);
+    await federatedLinksSet(tx, context, user, wanted.federated ?? []);
     return hash === null ? null : await passwordSet(tx, world, user, { hash, byOwner: false });
   });
   return { ...user, passwordHash: hash, passwordExpiresAtMs };
@@ -115,7 +121,13 @@ export async function userList(
     domainId: own ?? query.get('domain_id'),
     name: query.get('name'),
   });
-  const users = await context.world.db.read((tx) => userListRead(tx, listing));
+  const federated = Object.fromEntries(
+    federatedFilters.flatMap((name) => {
+      const value = query.get(name);
+      return value === null ? [] : [[name, value]];
+    }),
+  );
+  const users = await context.world.db.read((tx) => userListRead(tx, listing, federated));
   return pageOf(users, listing);
 }
 
@@ -149,6 +161,8 @@ export async function userUpdate(
       extra: { ...held.extra, ...extraOf(wanted, knownAttributes) },
     };
     await userUpdateRow(tx, next);
+    const { federated = [] } = wanted;
+    if (federated.length > 0) await federatedLinksSet(tx, context, next, federated);
     if (hash !== null) await passwordSet(tx, world, next, { hash, byOwner: false });
     else if (wanted.password === null) await passwordRemove(tx, id);
     // Whoever is enabled again starts anew: unlocked, and active today.

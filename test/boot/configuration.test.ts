@@ -90,6 +90,14 @@ const refused: readonly { text: string; says: RegExp }[] = [
     text: '[password]\nparallelism = 4\nmemory_kib = 31',
     says: /welkin\.toml:3: password\.memory_kib: 31 .* at least 32/,
   },
+  {
+    text: '[identity.oidc.sso]\nissuer = "http://sso.example"\nclient_id = "c"',
+    says: /welkin\.toml:2: identity\.oidc\.sso\.issuer: .* must be an https address/,
+  },
+  {
+    text: '[identity.oidc.sso]\nissuer = "https://sso.example"',
+    says: /identity\.oidc\.sso\.audience: tokens for others would open the cloud/,
+  },
   { text: 'listen = \n', says: /welkin\.toml:1: not TOML: / },
   { text: 'demo = true\ndemo = false', says: /welkin\.toml:2: not TOML: / },
 ];

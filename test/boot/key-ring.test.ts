@@ -26,6 +26,7 @@ const claims = {
   trustId: null,
   applicationCredentialId: null,
   accessTokenId: null,
+  assertionId: null,
 } as const;
 const sign = (keys: readonly SecretKey[]): string => {
   const [key] = keys;

@@ -20,7 +20,8 @@ function rowsOf(schema: TSchema, prefix: string): string[] {
     const { properties, patternProperties, description = '', ...rest } = value as Annotated;
     const key = `${prefix}${name}`;
     const [each] = Object.values(patternProperties ?? {});
-    if (each !== undefined) return rowsOf(each, `${key}.DOMAIN.`);
+    if (each !== undefined)
+      return rowsOf(each, `${key}.${key === 'directory' ? 'DOMAIN' : 'NAME'}.`);
     const standard = rest.default === undefined ? '' : `\`${JSON.stringify(rest.default)}\``;
     if (properties !== undefined) return rowsOf(value, `${key}.`);
     const allowed = allowedText(value).replaceAll('|', '\\|');

@@ -19,6 +19,8 @@ test('every endpoint but those that log in is 401 without a token, or with one t
     'versions.list',
     'versions.get',
     'tokens.create',
+    'federation.logInByGet',
+    'federation.logIn',
     'users.password',
     'oauth2.token',
     'oauth1.requestToken',

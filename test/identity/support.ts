@@ -105,7 +105,15 @@ export const directories = { make: (_clock: Clock) => new DirectoryRegistry(null
 export async function worldMake(
   engine: Engine,
   clock: Clock,
-  { key = tokenKey, settings = {} }: { key?: SecretKey; settings?: Partial<IdentitySettings> } = {},
+  {
+    key = tokenKey,
+    settings = {},
+    oidc = new Map(),
+  }: {
+    key?: SecretKey;
+    settings?: Partial<IdentitySettings>;
+    oidc?: IdentityWorld['oidc'];
+  } = {},
 ): Promise<IdentityWorld> {
   return identityWorldOpen({
     db: engine.db<IdentityTables>(),
@@ -115,6 +123,7 @@ export async function worldMake(
     tokenKeys: [key],
     credentialKeys: [key],
     directories: directories.make(clock),
+    oidc,
     // Cheap hashes: what is tested is not their price.
     settings: { argon2: { memoryKib: 64, passes: 1, parallelism: 1 }, ...settings },
   });
@@ -140,11 +149,14 @@ export const engines: {
   reopen: (() => Engine) | null;
 } = { open: () => sqliteOpen(':memory:'), reopen: null };
 
-export async function cloudOpen(settings: Partial<IdentitySettings> = {}): Promise<TestCloud> {
+export async function cloudOpen(
+  settings: Partial<IdentitySettings> = {},
+  oidcOpen: (clock: Clock) => IdentityWorld['oidc'] = () => new Map(),
+): Promise<TestCloud> {
   const engine = engines.open();
   await engine.migrate('identity', identityMigrations);
   const clock = clockMake();
-  const made = await worldMake(engine, clock, { settings });
+  const made = await worldMake(engine, clock, { settings, oidc: oidcOpen(clock) });
   let refusal: Error | null = null;
   const db: IdentityWorld['db'] = {
     read: (work) => made.db.read(work),

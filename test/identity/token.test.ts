@@ -17,6 +17,7 @@ const claims: TokenClaims = {
   trustId: null,
   applicationCredentialId: null,
   accessTokenId: null,
+  assertionId: null,
 };
 const sealing = { nowMs: claims.issuedAtMs, iv: Buffer.alloc(16, 9) };
 
