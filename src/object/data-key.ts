@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:crypto';
-import type { Json } from './object.model.ts';
+import { forbidden } from '../kernel/errors.ts';
+import type { Json, StoredObject } from './object.model.ts';
 import type { ObjectWorld } from './object.world.ts';
 
 /** Kept with an object: its data key sealed with the store's, or a mark by which a customer's own key is known again. */
@@ -33,6 +34,14 @@ export function dataKeyOpen(world: ObjectWorld, text: string): Uint8Array {
   const decipher = createDecipheriv('aes-256-gcm', masterKey(world), sealed.subarray(0, 12));
   decipher.setAuthTag(sealed.subarray(12, 28));
   return Buffer.concat([decipher.update(sealed.subarray(28)), decipher.final()]);
+}
+
+/** The key of an object that the store can read by itself; null: it needs none. */
+export function ownKeyOf(world: ObjectWorld, { facts }: StoredObject): Uint8Array | null {
+  const encryption = encryptionOf(facts.encryption);
+  if (encryption === null) return null;
+  if (encryption.kind === 'sse-s3') return dataKeyOpen(world, encryption.sealed);
+  throw forbidden('The object is encrypted with a key that only its writer has.');
 }
 
 export const customerKeyMark = (world: ObjectWorld, key: Uint8Array): string =>

@@ -33,8 +33,9 @@ export async function objectCopy(
   nameCheck(copy.name);
   const { source, sourceKey = null, key = null } = copy;
   const isSameKey = sourceKey === key || (sourceKey && key && Buffer.compare(sourceKey, key) === 0);
+  const isShareable = source.object.isComposed !== true;
   const isSameShard = source.object.containerId % shardsMax === target.id % shardsMax;
-  if (isSameShard && isSameKey === true) return bodyShared(world, target, copy);
+  if (isShareable && isSameShard && isSameKey === true) return bodyShared(world, target, copy);
   const { etag = source.object.etag, source: _source, sourceKey: _sourceKey, ...rest } = copy;
   return objectPut(world, target, {
     ...rest,

@@ -55,6 +55,8 @@ export interface StoredObject {
   /** Parts it was completed from; 0: written in one piece. */
   readonly partCount: number;
   readonly facts: ObjectFacts;
+  /** Its bytes are other objects', put together as they are read: they cannot be shared by a copy. */
+  readonly isComposed?: true;
 }
 
 /** A row of a version listing. */

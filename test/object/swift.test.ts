@@ -234,6 +234,11 @@ describe('the Swift API', () => {
     }
   });
 
+  test('who shows a token is answered by Swift, whatever the path is', async () => {
+    const headers = { 'X-Auth-Token': tokens.get('owner') ?? '' };
+    assert.equal((await fetch(`${root}//v1/AUTH_shop`, { headers })).status, 404);
+  });
+
   describe('bad input gets its documented answer', () => {
     const long = (length: number): string => 'n'.repeat(length);
     const cases: readonly [

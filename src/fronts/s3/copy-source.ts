@@ -1,6 +1,7 @@
 import { objectOpen, type OpenObject } from '../../object/object-get.ts';
 import { allow } from './authorize.ts';
 import { bucketFind } from './bucket-find.ts';
+import { composedOpen } from './composed.ts';
 import { badArgument, S3Failure } from './failure.ts';
 import type { Bucket, Scene } from './scene.ts';
 import { isBucketName, keyCheck } from './wire/address.ts';
@@ -22,8 +23,10 @@ const header = 'x-amz-copy-source';
 
 export function copySourceParse(text: string): SourceName {
   const bad = (message: string): S3Failure => badArgument(header, text.slice(0, 2048), message);
-  // Only behind the key, and only there, a question mark means something.
-  const [, path = '', version] = /^\/?(.*?)(?:\?versionId=([^?&]*))?$/s.exec(text) ?? [];
+  // A question mark of the key itself comes quoted.
+  const [, path = '', query] = /^\/?([^?]*)(?:\?(.*))?$/s.exec(text) ?? [];
+  const [, version] = /^versionId=([^&]*)$/s.exec(query ?? '') ?? [];
+  if (query !== undefined && version === undefined) throw bad('Unsupported copy source parameter.');
   let decoded: string;
   try {
     decoded = uriDecoded(path);
@@ -54,9 +57,9 @@ export async function copySourceOpen(scene: Scene): Promise<CopySource> {
     throw new S3Failure('NoSuchBucket', undefined, { fields: { BucketName: name } });
   const expected = scene.header('x-amz-source-expected-bucket-owner');
   if (expected !== null && expected !== bucket.owner.id) throw new S3Failure('AccessDenied');
-  const opened = await objectOpen(world, bucket.container, key, versionId);
+  let opened = await objectOpen(world, bucket.container, key, versionId);
   try {
-    const object = opened?.object ?? null;
+    let object = opened?.object ?? null;
     const action = versionId === null ? 's3:GetObject' : 's3:GetObjectVersion';
     // Before anything is said of what is there.
     allow(scene, { action, key, object, bucket, acl: { of: 'object', permission: 'READ' } });
@@ -71,6 +74,8 @@ export async function copySourceOpen(scene: Scene): Promise<CopySource> {
         'The source of a copy request may not specifically refer to a delete marker by version id.',
       );
     }
+    opened = await composedOpen(scene, bucket, opened);
+    object = opened.object;
     const conditions = conditionsOf((text) => scene.header(text), 'x-amz-copy-source-');
     copyConditionsCheck(conditions, { etag: object.etag, modifiedMs: object.modifiedUs / 1000 });
     return { bucket, opened };

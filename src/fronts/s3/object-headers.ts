@@ -142,14 +142,16 @@ const dayMs = 86_400_000;
 
 export function expirationHeader({ bucket, world }: Scene, object: StoredObject): string | null {
   const rules = bucket.document<readonly LifecycleRule[]>('s3:lifecycle');
-  if (rules === null) return null;
-  const { name, sizeBytes, facts, modifiedUs } = object;
+  const { name, sizeBytes, facts, modifiedUs, expiresAtMs } = object;
   const modifiedMs = Math.floor(modifiedUs / 1000);
-  const expiry = expiryOf(
-    rules,
-    { name, sizeBytes, tags: facts.tags ?? {}, modifiedMs },
-    world.settings.s3.dayMs,
-  );
+  const tags = facts.tags ?? {};
+  const byRule =
+    rules === null
+      ? null
+      : expiryOf(rules, { name, sizeBytes, tags, modifiedMs }, world.settings.s3.dayMs);
+  // What Swift's X-Delete-At says holds here too.
+  const own = expiresAtMs === null ? null : { atMs: expiresAtMs, ruleId: 'x-delete-at' };
+  const expiry = own !== null && own.atMs < (byRule?.atMs ?? Infinity) ? own : byRule;
   if (expiry === null) return null;
   return `expiry-date="${new Date(expiry.atMs).toUTCString()}", rule-id="${encodeURIComponent(expiry.ruleId)}"`;
 }

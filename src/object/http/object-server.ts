@@ -137,7 +137,9 @@ function isSwift({ url = '/', headers }: IncomingMessage, { settings }: ObjectWo
   const host = (headers.host ?? '').replace(/:\d+$/, '').toLowerCase();
   const isBelow = (domain: string): boolean => host.endsWith(`.${domain}`);
   if (settings.s3Domains.some(isBelow)) return false;
-  return settings.swiftDomains.some(isBelow) || swiftPath.test(url);
+  // Who shows a token speaks Swift, even on a path that is none of its.
+  const hasToken = headers['x-auth-token'] !== undefined && headers.authorization === undefined;
+  return hasToken || settings.swiftDomains.some(isBelow) || swiftPath.test(url);
 }
 
 /** What is left of a body nobody wants: little is taken, of more the connection is cut. */

@@ -1,5 +1,6 @@
 import { containerGet } from '../container.ts';
 import type { Container } from '../container.model.ts';
+import { ownKeyOf } from '../data-key.ts';
 import { objectCopy } from '../object-copy.ts';
 import { objectDelete } from '../object-delete.ts';
 import { objectOpen } from '../object-get.ts';
@@ -57,6 +58,7 @@ async function currentKeep(
   using current = await objectOpen(world, container, name);
   if (current === null) return;
   const { contentType, facts, expiresAtMs, modifiedUs, etag } = current.object;
+  const key = ownKeyOf(world, current.object);
   await objectCopy(world, await archiveContainer(world, container, archive), {
     source: current,
     name: nameAt(name, modifiedUs),
@@ -64,6 +66,8 @@ async function currentKeep(
     facts,
     expiresAtMs,
     etag,
+    sourceKey: key,
+    key,
   });
 }
 
@@ -131,14 +135,16 @@ async function lastKept(
 
 async function restore(
   world: ObjectWorld,
-  { container, kept }: { readonly container: Container; readonly kept: Container },
+  { container, kept: archive }: { readonly container: Container; readonly kept: Container },
   name: string,
   { name: keptName }: StoredObject,
 ): Promise<boolean> {
-  using source = await objectOpen(world, kept, keptName);
+  using source = await objectOpen(world, archive, keptName);
   if (source === null) return false;
   const { contentType, facts, expiresAtMs, etag } = source.object;
-  await objectCopy(world, container, { source, name, contentType, facts, expiresAtMs, etag });
-  await objectDelete(world, kept, { name: keptName, promotes: false });
+  const key = ownKeyOf(world, source.object);
+  const kept = { name, contentType, facts, expiresAtMs, etag };
+  await objectCopy(world, container, { ...kept, source, sourceKey: key, key });
+  await objectDelete(world, archive, { name: keptName, promotes: false });
   return true;
 }

@@ -16,7 +16,7 @@ export const keptHeaders = [
 /** What Swift alone knows of an object: `facts.swift`. */
 export interface SwiftFacts {
   /** The bytes are a manifest: what they come to. */
-  readonly slo?: { readonly etag: string; readonly sizeBytes: number };
+  readonly slo?: { readonly etag: string; readonly sizeBytes: number; readonly segments?: number };
   /** `container/prefix` of the segments. */
   readonly dlo?: string;
   readonly link?: SymbolicLink;

@@ -145,7 +145,10 @@ async function manifestWrite(
   const done = await objectWrite(
     world,
     { ...request, headers, body: bodyOf(bytes), sizeBytes: bytes.length },
-    { swift: { slo: { etag, sizeBytes: totalBytes } }, countedBytes: totalBytes },
+    {
+      swift: { slo: { etag, sizeBytes: totalBytes, segments: stored.length } },
+      countedBytes: totalBytes,
+    },
   );
   return { ...done, headers: { ...done.headers, etag: `"${etag}"` } };
 }

@@ -1,3 +1,4 @@
+import { ownKeyOf } from '../data-key.ts';
 import { objectOpen, markerGet, type OpenObject } from '../object-get.ts';
 import type { Container } from '../container.model.ts';
 import type { ObjectWorld } from '../object.world.ts';
@@ -134,10 +135,13 @@ async function sourceOf(
             'content-location': `${pathOf({ account, container: container.name, object: object.name }, request.version)}?version-id=${object.versionId}`,
           }),
         };
+  // A head tells of everything.
+  const key = request.method === 'HEAD' ? null : ownKeyOf(world, object);
   const link = wish.isLinkMeant === true && facts.link ? headersOfLink(facts.link) : {};
   const plain: Source = {
     object,
-    opened,
+    // A copy of encrypted bytes is written anew, in the clear.
+    opened: object.facts.encryption === undefined ? opened : null,
     sizeBytes: object.sizeBytes,
     etag: object.etag,
     otherEtags: facts.link?.etag === undefined ? [] : [facts.link.etag],
@@ -145,7 +149,7 @@ async function sourceOf(
     headers: { ...headersOfObject(object), ...version, ...link },
     isComposed: false,
     takesOneRange: false,
-    read: (range) => opened.read(range),
+    read: (range) => opened.read(range, key),
     close: () => opened[Symbol.dispose](),
   };
   if (wish.isManifestMeant === true || facts.link !== undefined) return plain;

@@ -132,6 +132,22 @@ test('what cannot be done says so, and never that it was', async () => {
   await fails(server, 'PUT /bucket', '409 BucketAlreadyExists', {}, 'stranger');
 });
 
+test('times are whole seconds, and what is empty in a listing is as if it were not there', async () => {
+  await using server = await s3Serve();
+  await ok(server, 'PUT /bucket');
+  server.store.pass(1_234);
+  await ok(server, 'PUT /bucket/k', { body: 'x' });
+  const listed = await ok(server, 'GET /bucket?list-type=2&continuation-token=');
+  const head = await ok(server, 'HEAD /bucket/k');
+  const at = textIn(listed, 'LastModified');
+  assert.match(at, /\.000Z$/);
+  assert.equal(new Date(at).toUTCString(), head.headers['last-modified']);
+  assert.match(
+    (await ok(server, 'GET /bucket?versions&delimiter=')).text,
+    /<Delimiter><\/Delimiter>/,
+  );
+});
+
 test('versions stack up, markers hide them, and what goes uncovers what was before', async () => {
   await using server = await s3Serve();
   await ok(server, 'PUT /bucket');

@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { s3Front } from '../../../src/fronts/s3/s3.front.ts';
 import type { Actor } from '../../../src/kernel/policy.ts';
 import { objectServer } from '../../../src/object/http/object-server.ts';
+import type { Front } from '../../../src/object/front.ts';
 import type { AccessKey, ObjectIdentity } from '../../../src/object/identity.port.ts';
 import type { ObjectSettings } from '../../../src/object/object.world.ts';
 import { storeOpen, type TestStore } from '../../object/world.ts';
@@ -73,10 +74,11 @@ export interface S3Server extends AsyncDisposable {
 export async function s3Serve(
   settings: Partial<ObjectSettings> = {},
   nowMs = 1_790_000_000_000,
+  swift: Front = s3Front,
 ): Promise<S3Server> {
   const store = await storeOpen({ identity, settings: { region: 'us-east-1', ...settings } });
   store.pass(nowMs - store.world.clock.now());
-  const server = objectServer({ world: store.world, swift: s3Front, s3: s3Front, tls: null });
+  const server = objectServer({ world: store.world, swift, s3: s3Front, tls: null });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {

@@ -192,7 +192,18 @@ test('the source of a copy is decoded once, and must name a bucket and a key', (
     versionId: '12',
   });
   assert.deepEqual(copySourceParse('b/k%2525'), { bucket: 'b', key: 'k%25', versionId: null });
-  for (const text of ['', '/', 'b', '/b/', 'b/', '/b/%', 'b/%ff', 'b/k?versionId=x', '//k']) {
+  for (const text of [
+    '',
+    '/',
+    'b',
+    '/b/',
+    'b/',
+    '/b/%',
+    'b/%ff',
+    'b/k?versionId=x',
+    'b/k?x',
+    '//k',
+  ]) {
     assert.throws(() => copySourceParse(text), codeIs('InvalidArgument'), text);
   }
 });

@@ -14,7 +14,7 @@ import { aclIsPublic, aclOfHeaders, type Grant } from '../settings/acl.ts';
 import { ownershipOf } from '../settings/access-block.ts';
 import { isBucketName } from '../wire/address.ts';
 import { onlyChildren, rootNamed, textOf } from '../wire/xml-read.ts';
-import { element, elementIf, isoMilliseconds, xmlDocument } from '../wire/xml-write.ts';
+import { element, elementIf, isoSeconds, xmlDocument } from '../wire/xml-write.ts';
 import { ownerNames } from '../owner-names.ts';
 
 const pageMax = 10_000;
@@ -39,7 +39,7 @@ export async function bucketsList(scene: Scene): Promise<Reply> {
   const { id, name } = caller.owner;
   const buckets = page.map(
     ({ name: bucket, createdUs }) =>
-      `<Bucket>${element('Name', bucket)}${element('CreationDate', isoMilliseconds(Math.floor(createdUs / 1000)))}</Bucket>`,
+      `<Bucket>${element('Name', bucket)}${element('CreationDate', isoSeconds(createdUs))}</Bucket>`,
   );
   return {
     status: 200,

@@ -1,11 +1,12 @@
 import { objectList, versionList, type ListEntry } from '../../../object/object-list.ts';
 import type { ListedVersion, StoredObject } from '../../../object/object.model.ts';
 import { allow, objectOwnerOf } from '../authorize.ts';
+import { objectShown } from '../composed.ts';
 import { badArgument } from '../failure.ts';
 import type { Bucket, Reply, Scene } from '../scene.ts';
 import { checksumTypeOf } from '../object-headers.ts';
 import { listingEncoded } from '../wire/uri.ts';
-import { element, elementIf, escaped, isoMilliseconds, xmlDocument } from '../wire/xml-write.ts';
+import { element, elementIf, escaped, isoSeconds, xmlDocument } from '../wire/xml-write.ts';
 import { countParam } from './bucket.calls.ts';
 
 const pageMax = 1000;
@@ -65,9 +66,7 @@ async function objectsListV2(scene: Scene): Promise<Reply> {
   const page = pageOf(scene);
   const token = scene.param('continuation-token');
   const startAfter = scene.param('start-after') ?? '';
-  if (token === '')
-    throw badArgument('continuation-token', '', 'The continuation token provided is incorrect');
-  const marker = token === null ? startAfter : tokenRead(token);
+  const marker = token === null || token === '' ? startAfter : tokenRead(token);
   const { entries, isTruncated } = await objectList(scene.world, scene.bucket.container, {
     ...page,
     marker,
@@ -149,8 +148,8 @@ const prefixElement = (prefix: string): string =>
   `<CommonPrefixes><Prefix>${escaped(prefix)}</Prefix></CommonPrefixes>`;
 
 function rowElements(object: StoredObject): string {
-  const { modifiedUs, etag, sizeBytes } = object;
-  const at = isoMilliseconds(Math.floor(modifiedUs / 1000));
+  const { modifiedUs, etag, sizeBytes } = objectShown(object);
+  const at = isoSeconds(modifiedUs);
   return `<LastModified>${at}</LastModified><ETag>&quot;${escaped(etag)}&quot;</ETag>${checksumElements(object)}<Size>${sizeBytes}</Size>`;
 }
 
@@ -202,7 +201,7 @@ export async function versionsList(scene: Scene): Promise<Reply> {
         element('VersionIdMarker', versionMarker ?? '') +
         next +
         element('MaxKeys', page.maxKeys) +
-        (page.delimiter === '' ? '' : element('Delimiter', encode(page.delimiter))) +
+        (scene.has('delimiter') ? element('Delimiter', encode(page.delimiter)) : '') +
         elementIf('EncodingType', type) +
         element('IsTruncated', isTruncated) +
         rows.join('') +
@@ -238,6 +237,6 @@ function versionElement(
   if (!isMarker) {
     return `<Version>${head}${rowElements(version)}${owner}<StorageClass>STANDARD</StorageClass></Version>`;
   }
-  const at = element('LastModified', isoMilliseconds(Math.floor(modifiedUs / 1000)));
+  const at = element('LastModified', isoSeconds(modifiedUs));
   return `<DeleteMarker>${head}${at}${owner}</DeleteMarker>`;
 }

@@ -3,6 +3,7 @@ import { encryptionOf } from '../../../object/data-key.ts';
 import type { ObjectPart, StoredObject } from '../../../object/object.model.ts';
 import { allow } from '../authorize.ts';
 import { checksumElement, checksumNameOf } from '../checksum/checksum.ts';
+import { objectShown } from '../composed.ts';
 import { readKeyOf } from '../encryption.ts';
 import { badArgument } from '../failure.ts';
 import { checksumTypeOf } from '../object-headers.ts';
@@ -26,6 +27,7 @@ export async function objectAttributes(scene: Scene): Promise<Reply> {
     acl,
   });
   readKeyOf(scene, encryptionOf(object.facts.encryption));
+  const { etag, sizeBytes } = objectShown(object);
   const wanted = attributesWanted(scene);
   const has = (name: string): boolean => wanted.includes(name);
   return {
@@ -36,11 +38,11 @@ export async function objectAttributes(scene: Scene): Promise<Reply> {
     },
     xml: xmlDocument(
       'GetObjectAttributesResponse',
-      (has('ETag') ? element('ETag', object.etag) : '') +
+      (has('ETag') ? element('ETag', etag) : '') +
         (has('Checksum') ? checksumElementOf(object) : '') +
         (has('ObjectParts') ? await partsElement(scene, object) : '') +
         (has('StorageClass') ? element('StorageClass', 'STANDARD') : '') +
-        (has('ObjectSize') ? element('ObjectSize', object.sizeBytes) : ''),
+        (has('ObjectSize') ? element('ObjectSize', sizeBytes) : ''),
     ),
   };
 }

@@ -23,7 +23,7 @@ import {
   type WritePlan,
 } from '../object-write.ts';
 import type { Reply, Scene } from '../scene.ts';
-import { element, isoMilliseconds, xmlDocument } from '../wire/xml-write.ts';
+import { element, isoSeconds, xmlDocument } from '../wire/xml-write.ts';
 
 /** Larger objects are copied part by part. */
 const copyLimitBytes = 5 * 2 ** 30;
@@ -58,7 +58,7 @@ export async function objectCopyCall(scene: Scene): Promise<Reply> {
     headers: { ...writtenHeaders(scene, stored), ...copySourceHeaders(source) },
     xml: xmlDocument(
       'CopyObjectResult',
-      element('LastModified', isoMilliseconds(Math.floor(stored.modifiedUs / 1000))) +
+      element('LastModified', isoSeconds(stored.modifiedUs)) +
         element('ETag', `"${stored.etag}"`) +
         checksums.join(''),
     ),

@@ -1,6 +1,7 @@
 import { objectOpen, objectParts, type OpenObject } from '../../../object/object-get.ts';
 import { encryptionOf } from '../../../object/data-key.ts';
 import { allow } from '../authorize.ts';
+import { composedOpen } from '../composed.ts';
 import { readKeyOf } from '../encryption.ts';
 import { badArgument, S3Failure } from '../failure.ts';
 import { checksumHeaders, objectHeaders, overrideHeaders } from '../object-headers.ts';
@@ -27,11 +28,22 @@ export async function objectGetCall(scene: Scene): Promise<Reply> {
   }
 }
 
-async function objectAnswer(scene: Scene, opened: OpenObject): Promise<Reply> {
-  const { object } = opened;
+async function objectAnswer(scene: Scene, stored: OpenObject): Promise<Reply> {
   const { key, versionId } = scene;
   const action = versionId === null ? 's3:GetObject' : 's3:GetObjectVersion';
-  allow(scene, { action, key, object, acl: { of: 'object', permission: 'READ' } });
+  const acl = { of: 'object', permission: 'READ' } as const;
+  allow(scene, { action, key, object: stored.object, acl });
+  const opened = await composedOpen(scene, scene.bucket, stored);
+  try {
+    return await openedAnswer(scene, opened);
+  } catch (error) {
+    opened[Symbol.dispose]();
+    throw error;
+  }
+}
+
+async function openedAnswer(scene: Scene, opened: OpenObject): Promise<Reply> {
+  const { object } = opened;
   const dataKey = readKeyOf(scene, encryptionOf(object.facts.encryption));
   const validators = { etag: object.etag, modifiedMs: object.modifiedUs / 1000 };
   const headers = { ...objectHeaders(scene, object), ...overrideHeaders(scene) };

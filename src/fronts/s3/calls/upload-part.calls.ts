@@ -9,7 +9,7 @@ import { encryptionHeaders, partKeyOf, readKeyOf } from '../encryption.ts';
 import { badArgument, S3Failure } from '../failure.ts';
 import type { Reply, Scene } from '../scene.ts';
 import type { Range } from '../wire/range.ts';
-import { element, isoMilliseconds, xmlDocument } from '../wire/xml-write.ts';
+import { element, isoSeconds, xmlDocument } from '../wire/xml-write.ts';
 import { uploadFound, uploadPlanOf } from './upload.calls.ts';
 
 function partNumberOf(scene: Scene): number {
@@ -108,7 +108,7 @@ export async function partCopy(scene: Scene): Promise<Reply> {
     },
     xml: xmlDocument(
       'CopyPartResult',
-      element('LastModified', isoMilliseconds(Math.floor(part.modifiedUs / 1000))) +
+      element('LastModified', isoSeconds(part.modifiedUs)) +
         element('ETag', `"${part.etag}"`) +
         (name === null || checksum === undefined ? '' : element(checksumElement(name), checksum)),
     ),

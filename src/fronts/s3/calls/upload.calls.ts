@@ -23,7 +23,7 @@ import { abortHeaders } from '../object-headers.ts';
 import { writeAllow, writePlan } from '../object-write.ts';
 import { jsonOf, type Bucket, type Reply, type Scene } from '../scene.ts';
 import type { Owner } from '../settings/acl.ts';
-import { element, elementIf, isoMilliseconds, xmlDocument } from '../wire/xml-write.ts';
+import { element, elementIf, isoSeconds, xmlDocument } from '../wire/xml-write.ts';
 import { countParam } from './bucket.calls.ts';
 import { encodingOf } from './listing.calls.ts';
 
@@ -139,7 +139,7 @@ export async function partsList(scene: Scene): Promise<Reply> {
   const { checksum } = uploadPlanOf(upload);
   const rows = parts.map(
     ({ number, modifiedUs, etag, sizeBytes, facts }) =>
-      `<Part>${element('PartNumber', number)}${element('LastModified', isoMilliseconds(Math.floor(modifiedUs / 1000)))}` +
+      `<Part>${element('PartNumber', number)}${element('LastModified', isoSeconds(modifiedUs))}` +
       `${element('ETag', `"${etag}"`)}${element('Size', sizeBytes)}` +
       `${checksum === null ? '' : elementIf(checksumElement(checksum.name), facts.checksums?.[checksum.name])}</Part>`,
   );
@@ -204,7 +204,7 @@ export async function uploadsList(scene: Scene): Promise<Reply> {
   const rows = page.uploads.map(
     (upload) =>
       `<Upload>${element('Key', encode(upload.name))}${element('UploadId', upload.id)}${ownersElements(bucket, upload)}` +
-      `${element('StorageClass', 'STANDARD')}${element('Initiated', isoMilliseconds(Math.floor(upload.createdUs / 1000)))}</Upload>`,
+      `${element('StorageClass', 'STANDARD')}${element('Initiated', isoSeconds(upload.createdUs))}</Upload>`,
   );
   const prefixes = page.prefixes.map(
     (text) => `<CommonPrefixes>${element('Prefix', encode(text))}</CommonPrefixes>`,

@@ -128,7 +128,7 @@ function claimV4Query(query: QueryPairs): ClaimV4 {
     throw queryMalformed(`X-Amz-Algorithm only supports "${algorithm}"`);
   }
   const expiresText = value('X-Amz-Expires');
-  if (!/^-?\d{1,12}$/.test(expiresText)) throw queryMalformed('X-Amz-Expires should be a number');
+  if (!/^-?\d{1,19}$/.test(expiresText)) throw queryMalformed('X-Amz-Expires should be a number');
   const expiresS = Number(expiresText);
   if (expiresS < 0) throw queryMalformed('X-Amz-Expires must be non-negative');
   if (expiresS > 604_800) {

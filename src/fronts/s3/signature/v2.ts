@@ -63,7 +63,7 @@ export function claimV2Verify(
 
 function timeCheck({ expiresText }: ClaimV2, { headers }: SignedView, nowMs: number): void {
   if (expiresText !== null) {
-    if (!/^\d{1,12}$/.test(expiresText)) {
+    if (!/^\d{1,10}$/.test(expiresText) || Number(expiresText) >= 2 ** 31) {
       throw new S3Failure(
         'AccessDenied',
         `Invalid date (should be seconds since epoch): ${expiresText.slice(0, 64)}`,

@@ -35,3 +35,7 @@ export const xmlDocument = (root: string, content: string): string =>
   `${xmlDeclaration}<${root} xmlns="${namespace}">${content}</${root}>`;
 
 export const isoMilliseconds = (ms: number): string => new Date(ms).toISOString();
+
+/** What happened when: S3 counts whole seconds, as `Last-Modified` does, and shows milliseconds all the same. */
+export const isoSeconds = (us: number): string =>
+  `${new Date(us / 1000).toISOString().slice(0, 19)}.000Z`;
