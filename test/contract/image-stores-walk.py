@@ -13,9 +13,10 @@ data = open(path, 'rb').read()
 names = {store.id for store in image.stores()}
 assert names == {'file', 'outside', 'own-s3', 'own-swift'}, names
 
-made = image.create_image(
-    'sdk-stores', filename=path, disk_format='raw', container_format='bare',
-    use_import=True, all_stores=True, all_stores_must_succeed=True, wait=True, timeout=300)
+made = image.create_image('sdk-stores', disk_format='raw', container_format='bare',
+                          allow_duplicates=True)
+image.stage_image(made, data=data)
+image.import_image(made, method='glance-direct', all_stores=True, all_stores_must_succeed=True)
 for _ in range(300):
     made = image.get_image(made.id)
     if made.status == 'active':
