@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { bufferFree } from '../kernel/buffer-free.ts';
+import { bufferPages } from '../kernel/buffer-pages.ts';
 import type { Tx } from '../kernel/db.ts';
 import { Failure, invalid, notFound } from '../kernel/errors.ts';
 import { formatJudge, formatRefuse } from './format/format-judge.ts';
@@ -180,7 +181,7 @@ async function bytesPump(
   // Of a copy the MD5 is known; one hash tells whether it is the same.
   const md5 = landing.known === undefined ? createHash('md5') : null;
   const sha512 = createHash('sha512');
-  let [filling, spare] = [Buffer.allocUnsafeSlow(bufferBytes), Buffer.allocUnsafeSlow(bufferBytes)];
+  let [filling, spare] = [bufferPages(bufferBytes), bufferPages(bufferBytes)];
   let written = Promise.resolve();
   let filledBytes = 0;
   let sizeBytes = 0;

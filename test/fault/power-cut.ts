@@ -53,9 +53,9 @@ function keep(path: string): (() => void) | null {
 export function powerRecord(): void {
   const { open, rename, rm } = fs;
   Object.assign(fs, {
-    async open(path: string, flags = 'r', mode?: number) {
+    async open(path: string, flags: string | number = 'r', mode?: number) {
       const handle = await open(path, flags, mode);
-      if (flags.includes('w')) {
+      if (String(flags).includes('w')) {
         dirty.add(path);
         pend(path, () => rmSync(path, { force: true }));
       }

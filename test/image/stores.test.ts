@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { imageSweep } from '../../src/image/image-sweep.ts';
 import { imageSettingsDefault } from '../../src/image/image.world.ts';
+import { fileStore } from '../../src/image/stores/file-store.ts';
 import { httpStore } from '../../src/image/stores/http-store.ts';
 import type { ImageStore } from '../../src/image/stores/image-store.ts';
 import { s3Sign, sha256Hex } from '../../src/image/stores/s3-signature.ts';
@@ -13,6 +17,7 @@ import { s3Store } from '../../src/image/stores/s3-store.ts';
 import { storeClientOpen, type StoreRequest } from '../../src/image/stores/store-http.ts';
 import { swiftSession } from '../../src/image/stores/swift-session.ts';
 import { swiftStore } from '../../src/image/stores/swift-store.ts';
+import { bufferPages } from '../../src/kernel/buffer-pages.ts';
 import { systemClock as clock } from '../../src/kernel/clock.ts';
 import { people, s3Serve, type S3Server } from '../fronts/s3/harness.ts';
 import { swiftPeer, type SwiftPeer } from './swift-peer.ts';
@@ -124,6 +129,28 @@ async function abandonedTry(store: ImageStore): Promise<void> {
   await imageSweep(server.house.world).run(never);
   assert.deepEqual(await keysOf(store), []);
 }
+
+test('a file store keeps what it is given, in whole pages of memory and in parts of them', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'welkin-store-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const store = fileStore({ id: 'file', directory, reserveBytes: 0 });
+  const pages = bufferPages(mib);
+  for (const sizes of [[0], [1], [4096], [mib, mib, 17], [mib, 5_000, 4096, mib], [4095, mib]]) {
+    const writer = await store.write('key');
+    const expected: Buffer[] = [];
+    for (const size of sizes) {
+      randomFillSync(pages);
+      expected.push(Buffer.from(pages.subarray(0, size)));
+      await writer.write(pages.subarray(0, size));
+    }
+    await writer.finish();
+    const whole = Buffer.concat(expected);
+    assert.equal(await store.sizeOf('key'), whole.length);
+    const read = Buffer.concat(await Array.fromAsync(store.read('key', 0, whole.length)));
+    assert.ok(read.equals(whole), sizes.join());
+    await store.remove('key');
+  }
+});
 
 test('images live in S3, whole or in parts, and leave nothing', async () => {
   await using peer = await s3Serve({}, clock.now());

@@ -1,6 +1,9 @@
+import { constants } from 'node:fs';
 import { mkdir, open, opendir, rename, rm, stat, statfs, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Failure, unavailable } from '../../kernel/errors.ts';
+import { bufferTake } from '../../kernel/buffer-free.ts';
+import { isOfPages, pageBytes } from '../../kernel/buffer-pages.ts';
 import type { ImageStore, StoreWriter } from './image-store.ts';
 
 const readBytes = 1 << 20;
@@ -86,7 +89,7 @@ async function* fileRead(
   try {
     for (let at = offset, left = lengthBytes; left > 0;) {
       // A new buffer each time: the socket may still be sending the last one.
-      const buffer = Buffer.allocUnsafeSlow(Math.min(readBytes, left));
+      const buffer = bufferTake(Math.min(readBytes, left));
       const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
       if (bytesRead === 0) throw new Error(`${path} is shorter than its record says`);
       yield buffer.subarray(0, bytesRead);
@@ -108,11 +111,24 @@ async function fileWriter(
   const part = path + partSuffix;
   await spaceCheck(directory, reserveBytes);
   const file = await fullDiskRefused(open(part, 'wx', 0o600));
+  const direct = await directOpen(part);
+  let isDirect = direct !== null;
   let uncheckedBytes = 0;
-  let isOpen = true;
+  let sizeBytes = 0;
   const close = async (): Promise<void> => {
-    if (isOpen) await file.close();
-    isOpen = false;
+    await direct?.close();
+    await file.close();
+  };
+  const partWrite = async (part: Uint8Array): Promise<number> => {
+    if (direct !== null && isDirect && isDirectable(part, sizeBytes)) {
+      try {
+        return (await direct.write(part, 0, part.length, sizeBytes)).bytesWritten;
+      } catch (error) {
+        if (codeOf(error) !== 'EINVAL') throw error;
+        isDirect = false;
+      }
+    }
+    return (await file.write(part, 0, part.length, sizeBytes)).bytesWritten;
   };
   return {
     async write(chunk) {
@@ -122,8 +138,9 @@ async function fileWriter(
         await spaceCheck(directory, reserveBytes);
       }
       for (let at = 0; at < chunk.length;) {
-        const { bytesWritten } = await fullDiskRefused(file.write(chunk, at, chunk.length - at));
+        const bytesWritten = await fullDiskRefused(partWrite(chunk.subarray(at)));
         at += bytesWritten;
+        sizeBytes += bytesWritten;
       }
     },
     async finish() {
@@ -138,6 +155,22 @@ async function fileWriter(
     },
   };
 }
+
+/**
+ * Past the page cache, which would cost more than the rest of the writing and make `finish` wait for all of it at once.
+ * Null: this file system has no such thing.
+ */
+async function directOpen(path: string): Promise<FileHandle | null> {
+  try {
+    return await open(path, constants.O_WRONLY | constants.O_DIRECT);
+  } catch (error) {
+    if (codeOf(error) === 'EINVAL') return null;
+    throw error;
+  }
+}
+
+const isDirectable = (chunk: Uint8Array, offset: number): boolean =>
+  isOfPages(chunk) && offset % pageBytes === 0;
 
 async function directoryMake(directory: string): Promise<void> {
   const made = await mkdir(directory, { recursive: true });
