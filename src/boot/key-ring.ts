@@ -14,7 +14,7 @@ import { controlUid } from './layout.ts';
 const next = 'next';
 const followEveryMs = 2_000;
 /** Twice as long as a process may take to look again. */
-export const keysNoticedMs = 2 * followEveryMs;
+const noticedMs = 2 * followEveryMs;
 
 /** The one that signs comes first. */
 export function keysRead(directory: string): SecretKey[] {
@@ -76,6 +76,12 @@ export async function keysFollow(
 }
 
 const ofControl = { mode: 0o600, uid: controlUid } as const;
+
+/** How long until every program has had the time to learn the next key; it is made where there is none. */
+export function keyNextWaitMs(directory: string, nowMs: number): number {
+  keyNextEnsure(directory);
+  return Math.max(0, Math.ceil(statSync(join(directory, next)).mtimeMs + noticedMs - nowMs));
+}
 
 /** True: it is made now, so nobody else knows it yet. */
 export function keyNextEnsure(directory: string): boolean {

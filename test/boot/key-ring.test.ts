@@ -3,7 +3,13 @@ import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { keyNextEnsure, keysFollow, keysRead, keysRotate } from '../../src/boot/key-ring.ts';
+import {
+  keyNextEnsure,
+  keyNextWaitMs,
+  keysFollow,
+  keysRead,
+  keysRotate,
+} from '../../src/boot/key-ring.ts';
 import { tokenDecode, tokenEncode } from '../../src/identity/token.codec.ts';
 import type { SecretKey } from '../../src/identity/secret-box.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
@@ -49,6 +55,15 @@ test('tokens of every key verify, in programs that have noticed the rotation and
     for (const token of [old, fresh]) assert.ok(tokenDecode(keys, token));
   }
   assert.notEqual(sign(noticed), sign(late));
+});
+
+test('a key comes into force when every program has had the time to look, also right after another one', (t) => {
+  const dir = folder(t);
+  const nowMs = Date.now();
+  assert.ok(keyNextWaitMs(dir, nowMs) > 2_000);
+  keysRotate(dir, { nowMs, keepMs: hour });
+  assert.ok(keyNextWaitMs(dir, nowMs) > 2_000, 'the next key is as new as the one before it was');
+  assert.equal(keyNextWaitMs(dir, nowMs + 60_000), 0);
 });
 
 test('a key goes when its successor has signed for longer than a token lives', (t) => {

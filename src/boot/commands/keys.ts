@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../kernel/clock.ts';
 import { cloudStartedOrFail, stateDirOf } from '../cloud.ts';
 import { exitCodes, isSet, UserError, type Command } from '../command.ts';
-import { keyNextEnsure, keysNoticedMs, keysRotate } from '../key-ring.ts';
+import { keyNextWaitMs, keysRotate } from '../key-ring.ts';
 import { lockHold } from '../lock.ts';
 import { rootCheck } from '../root-check.ts';
 
@@ -35,8 +35,7 @@ examples:
     const { layout, configuration } = cloudStartedOrFail(stateDirOf(input));
     lockHold(join(layout.runDir, 'keys.lock'));
     const directory = layout.tokenKeyDir;
-    // Programs that run may not know it yet.
-    if (keyNextEnsure(directory)) await systemClock.sleep(keysNoticedMs);
+    await systemClock.sleep(keyNextWaitMs(directory, systemClock.now()));
     const nowMs = systemClock.now();
     const keepMs = configuration.tokenLifeSec * 1000 + graceMs;
     const { primary, removed, kept } = keysRotate(directory, { nowMs, keepMs });
