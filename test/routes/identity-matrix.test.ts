@@ -54,6 +54,8 @@ async function sharedOf(cloud: TestCloud): Promise<Values> {
     option: 'driver',
     interface: 'public',
     url: 'http://sample/',
+    auth_url: 'http://sample/',
+    sp_url: 'http://sample/',
     name: 'sample',
     tag: 'sample',
   };
