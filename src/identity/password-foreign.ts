@@ -1,6 +1,7 @@
-import { pbkdf2, scrypt, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, pbkdf2, scrypt, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 import { compare } from 'bcryptjs';
+import { sha512Crypt } from './password-sha512-crypt.ts';
 
 const pbkdf2Async = promisify(pbkdf2);
 const scryptAsync = promisify<string, Buffer, number, object, Buffer>(scrypt);
@@ -9,12 +10,19 @@ const scryptAsync = promisify<string, Buffer, number, object, Buffer>(scrypt);
 const roundsMax = 10_000_000;
 const bcryptCostMax = 15;
 const scryptMemoryMax = 512 << 20;
+const sha512RoundsMax = 2_000_000;
 
 type Check = (password: string) => Promise<boolean>;
 
 /** How a password is held against a hash of an imported Keystone (the notation of passlib); null: no such hash. */
 export function foreignCheck(hash: string): Check | null {
-  return bcryptCheck(hash) ?? pbkdf2Check(hash) ?? scryptCheck(hash);
+  return (
+    bcryptCheck(hash) ??
+    pbkdf2Check(hash) ??
+    scryptCheck(hash) ??
+    bcryptSha256Check(hash) ??
+    sha512CryptCheck(hash)
+  );
 }
 
 /** Keystone's usual one. The library takes the first 72 bytes, as all do; it works in slices, so that others are served between. */
@@ -60,4 +68,31 @@ function scryptCheck(hash: string): Check | null {
       }),
       wanted,
     );
+}
+
+/** bcrypt of a digest, so that no byte of a long password is lost; the older notation has no key for the digest. */
+function bcryptSha256Check(hash: string): Check | null {
+  const match =
+    /^\$bcrypt-sha256\$(?:v=2,t=(2b),r=(\d{1,2})|(2[ab]),(\d{1,2}))\$([\w./]{22})\$([\w./]{31})$/.exec(
+      hash,
+    );
+  if (match === null) return null;
+  const [, keyedKind, keyedCost, plainKind = '', plainCost = '', salt = '', digest = ''] = match;
+  const cost = keyedCost ?? plainCost;
+  if (Number(cost) > bcryptCostMax) return null;
+  const inner = `$${keyedKind ?? plainKind}$${cost.padStart(2, '0')}$${salt}${digest}`;
+  return (password) => {
+    const summed = keyedKind === undefined ? createHash('sha256') : createHmac('sha256', salt);
+    return compare(summed.update(password).digest('base64'), inner);
+  };
+}
+
+function sha512CryptCheck(hash: string): Check | null {
+  const match = /^\$6\$(?:rounds=(\d{4,7})\$)?([^$\s]{0,16})\$([\w./]{86})$/.exec(hash);
+  if (match === null) return null;
+  const [, roundsText = '5000', salt = '', wanted = ''] = match;
+  const rounds = Number(roundsText);
+  if (rounds > sha512RoundsMax) return null;
+  return async (password) =>
+    isSame(Buffer.from(await sha512Crypt(password, { salt, rounds })), Buffer.from(wanted));
 }

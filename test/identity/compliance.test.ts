@@ -196,8 +196,14 @@ test('hashes of an imported Keystone open their users, and are replaced when the
     '$scrypt$ln=4,r=8,p=1$T4lRKgVgbK117l2LESKkNA$3hOUy9AbNXIhGZdIzgPO62XyHCL5hF3gRwkpjLRelE0',
     '$2b$04$x4r46LgmrFjRCzfWHAQeTOgloVQwyHgYSMkJnoJcxDVv7BJYcZo8K',
   ];
-  for (const [index, hash] of hashes.entries()) {
-    const password = index >= 2 ? 'password' : 'old';
+  const others = [
+    '$6$rounds=1000$KRLNkiw2GbHLkeMe$BUcSCohA/CFQf3avqYXxvQZEynUKXtnIqJvi2OCLXLfL3HvsOdQBcHIMfP/gnG6VZllf1Q/NDhu1b.6ZVFKZv0',
+    '$6$rounds=1000$ab$NFbzU2DQLl3OZu83FviV.Xe95BlJnKVpTXGpWdG43xDccgNCWBG4KN48j4r6lcjj1x1PMxNzglXZOJteT8I.P.',
+    '$bcrypt-sha256$2b,4$XqJdVFSqQgg60dMiFKJgW.$IJEAPh7nf1P9/mFiIg3SEj2Fl/iFoly',
+    '$bcrypt-sha256$v=2,t=2b,r=4$MP7mn.k.i2L/quXOu7.i6.$cqjHc0lO59b2nlxrk1yJZAXllNFG/NW',
+  ];
+  for (const [index, hash] of [...hashes, ...others].entries()) {
+    const password = others.includes(hash) ? 'pässwörd' : index >= 2 ? 'password' : 'old';
     await cloud.world.db.write((tx) =>
       passwordInsert(tx, { id: cloud.world.ids.uuid(), userId: eve.id, hash, createdAtMs: 0 }),
     );
@@ -217,6 +223,8 @@ test('hashes of an imported Keystone open their users, and are replaced when the
     '$scrypt$ln=31,r=8,p=1$AA$AA',
     '$pbkdf2-sha512$99999999$AA$AA',
     '$6$x$y',
+    `$6$rounds=9999999$ab$${'x'.repeat(86)}`,
+    `$bcrypt-sha256$v=2,t=2b,r=31$${'x'.repeat(22)}$${'x'.repeat(31)}`,
     '',
   ]) {
     await cloud.world.db.write((tx) =>

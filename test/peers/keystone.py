@@ -14,7 +14,7 @@ import os
 
 import sqlalchemy
 from cryptography.fernet import Fernet
-from passlib.hash import bcrypt, pbkdf2_sha512, scrypt
+from passlib.hash import bcrypt, bcrypt_sha256, pbkdf2_sha512, scrypt, sha512_crypt
 
 os.makedirs(keys, exist_ok=True)
 key = Fernet.generate_key()
@@ -63,6 +63,8 @@ with engine.begin() as c:
         'ann': bcrypt.using(rounds=4).hash('ann-pw'),
         'ben': pbkdf2_sha512.using(rounds=1000).hash('ben-pw'),
         'cid': scrypt.using(rounds=8).hash('cid-pw'),
+        'dan': sha512_crypt.using(rounds=5000).hash('dan-pw'),
+        'eli': bcrypt_sha256.using(rounds=4).hash('eli-pw'),
     }
     for n, (name, hash) in enumerate(hashes.items(), 1):
         id = f'{n:032x}'

@@ -95,7 +95,8 @@ export const suites: readonly Suite[] = [
   },
   {
     name: 'peers',
-    about: 'a real rsyslog that gets the audit trail, a real Keystone database that is imported',
+    about:
+      'a real rsyslog that gets the audit trail, a real Keystone: its database is imported, its mappings mean the same',
     cloud: false,
     needsRoot: true,
     limitMin: 30,
