@@ -1,3 +1,5 @@
+import type { UserAccount } from './user.model.ts';
+
 export interface AccessRule {
   readonly id: string;
   /** Service type, e.g. `compute`. */
@@ -20,6 +22,13 @@ export interface ApplicationCredential {
   readonly roleIds: readonly string[];
   /** Empty: no bounds but the roles. */
   readonly accessRules: readonly AccessRule[];
+}
+
+/** The same as a process remembers it, with its user, in one generation of the directory. */
+export interface KnownCredential {
+  readonly generation: number;
+  readonly credential: ApplicationCredential;
+  readonly user: UserAccount | null;
 }
 
 const patterns = new Map<string, RegExp>();

@@ -1,10 +1,11 @@
 import { Failure, notFound } from '../kernel/errors.ts';
-import type { ApplicationCredential } from './application-credential.model.ts';
+import type { ApplicationCredential, KnownCredential } from './application-credential.model.ts';
 import {
   applicationCredentialGet,
   applicationCredentialList,
 } from './application-credential.store.ts';
 import { directoryLogIn } from './directory-read.ts';
+import { directoryLate } from './generation.ts';
 import { unauthenticated } from './auth-failure.ts';
 import { isPasswordExpired } from './compliance.model.ts';
 import { isDelegated, refused } from './delegation.ts';
@@ -177,12 +178,15 @@ export async function credentialIdentify(
   wanted: AuthWanted['identity']['application_credential'],
 ): Promise<Identified> {
   if (wanted === undefined) throw expecting('secret', 'application_credential');
-  const credential = await credentialFind(world, wanted);
+  const found = await credentialFind(world, wanted);
+  const credential = found?.credential ?? null;
   const isRight = await passwordVerify(world, credential?.secretHash ?? null, wanted.secret);
-  if (credential === null) throw unauthenticated('no such application credential');
+  if (found === null || credential === null) {
+    throw unauthenticated('no such application credential');
+  }
   const { userId } = credential;
   if (!isRight) throw unauthenticated('the secret is wrong', userId);
-  const user = await world.db.read((tx) => userGet(tx, userId));
+  const { user } = found;
   if (user === null) throw unauthenticated('the user of the credential is gone', userId);
   await activeCheck(world, user);
   const now = world.clock.now();
@@ -203,14 +207,32 @@ export async function credentialIdentify(
 async function credentialFind(
   world: IdentityWorld,
   { id, name, user }: CredentialNamed,
-): Promise<ApplicationCredential | null> {
-  const { db } = world;
-  if (id !== undefined) return await db.read((tx) => applicationCredentialGet(tx, id));
+): Promise<KnownCredential | null> {
+  if (id !== undefined) return await credentialKnown(world, id);
   if (name === undefined) throw expecting('name or ID', 'application credential');
   if (user === undefined) throw expecting('user', 'application credential');
   const owner = await userFind(world, user);
   if (owner === null) return null;
   const listing = listingAnd(equals('user_id', owner.id), equals('name', name));
-  const [found] = await db.read((tx) => applicationCredentialList(tx, listing));
-  return found ?? null;
+  const [found] = await world.db.read((tx) => applicationCredentialList(tx, listing));
+  return found === undefined ? null : await credentialKnown(world, found.id);
+}
+
+/** Programs log in before each thing they do: what the database says of a credential is kept until the directory changes. */
+async function credentialKnown(world: IdentityWorld, id: string): Promise<KnownCredential | null> {
+  const { db, memory } = world;
+  const late = directoryLate(world);
+  if (late !== null) await late;
+  const { generation } = memory;
+  const known = memory.credentials.get(id);
+  if (known?.generation === generation) return known;
+  const found = await db.read(async (tx) => {
+    const credential = await applicationCredentialGet(tx, id);
+    return credential === null
+      ? null
+      : { generation, credential, user: await userGet(tx, credential.userId) };
+  });
+  if (found === null) memory.credentials.delete(id);
+  else memory.credentials.set(id, found);
+  return found;
 }

@@ -1,4 +1,5 @@
 import type { AccessKey } from './access-key.model.ts';
+import type { KnownCredential } from './application-credential.model.ts';
 import type { Suspect } from './back-off.model.ts';
 import { Gate } from './gate.ts';
 import type { Revocation } from './revocation.model.ts';
@@ -9,6 +10,7 @@ import type { TokenSubject } from './token-subject.model.ts';
 
 const tokenLimit = 100_000;
 const accessKeyLimit = 20_000;
+const credentialLimit = 10_000;
 const passcodeLimit = 10_000;
 const suspectLimit = 10_000;
 const subjectLimit = 10_000;
@@ -45,6 +47,8 @@ export class IdentityMemory {
   readonly subjects = new BoundedMap<string, { generation: number; subject: TokenSubject }>(
     subjectLimit,
   );
+  /** By id, with their users. */
+  readonly credentials = new BoundedMap<string, KnownCredential>(credentialLimit);
   readonly accessKeys = new BoundedMap<string, AccessKey>(accessKeyLimit);
   /** One-time passwords that were used, by credential and time. */
   readonly passcodes = new BoundedMap<string, true>(passcodeLimit);
