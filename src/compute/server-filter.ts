@@ -3,7 +3,7 @@ import { forbidden, invalid } from '../kernel/errors.ts';
 import type { ComputeWorld } from './compute.world.ts';
 import { patternParse, type Pattern } from './pattern.ts';
 import { projectOf } from './project.ts';
-import { rootDevice, statesOfStatus, type ServerRow } from './server.model.ts';
+import { rootDevice, statesOfStatus, type ShownServer } from './server.model.ts';
 
 /** What a list is narrowed to. Undefined: anything. */
 export interface ServerFilter {
@@ -32,7 +32,7 @@ export interface ServerFilter {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-export type ServerColumn = Exclude<keyof ServerRow, 'flavor' | 'image'>;
+export type ServerColumn = Exclude<keyof ShownServer, 'flavor'>;
 
 /** Nova's names of columns, and how a value is compared: as a pattern in text, exactly in what is no text. */
 const columns: Readonly<Record<string, readonly [ServerColumn, 'pattern' | 'exact' | 'number']>> = {

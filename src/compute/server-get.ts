@@ -3,7 +3,7 @@ import { notFound } from '../kernel/errors.ts';
 import { isUuid } from '../kernel/ids.ts';
 import { hostSelect } from './host.store.ts';
 import type { ComputeWorld } from './compute.world.ts';
-import { serverStatus, type ServerRow } from './server.model.ts';
+import { serverStatus, type ServerRow, type ShownServer } from './server.model.ts';
 import { faultsOf, serverFind } from './server.store.ts';
 import { viewFrame, type HostStatus, type ServerSeen, type ViewFrame } from './server.view.ts';
 
@@ -55,7 +55,7 @@ export async function frameFor(
 /** What is shown of these servers: one question to each database, however many there are. */
 export async function serversSeen(
   { network, cell, settings }: ComputeWorld,
-  servers: readonly ServerRow[],
+  servers: readonly ShownServer[],
 ): Promise<ServerSeen[]> {
   const ids = servers.map(({ id }) => id);
   const faulty = servers.filter((server) => ['ERROR', 'DELETED'].includes(serverStatus(server)));

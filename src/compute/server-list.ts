@@ -6,13 +6,13 @@ import type { ComputeCellTables } from './compute.tables.ts';
 import type { ComputeWorld } from './compute.world.ts';
 import { serverFilter, type ServerColumn, type ServerFilter } from './server-filter.ts';
 import { projectOf } from './project.ts';
-import { flavorParse, type ServerRow } from './server.model.ts';
+import { flavorParse, shownColumns, type ShownServer } from './server.model.ts';
 import { idsPadded, type CellTx } from './server.store.ts';
 
 export const pageMax = 1_000;
 
 export interface ServerPage {
-  readonly servers: readonly ServerRow[];
+  readonly servers: readonly ShownServer[];
   /** Set when there may be more. */
   readonly next: string | null;
 }
@@ -69,15 +69,15 @@ async function pageRead(
   filter: ServerFilter,
   { limit, marker, sorts }: Page,
   defaultZone: string,
-): Promise<ServerRow[]> {
-  const found: ServerRow[] = [];
+): Promise<ShownServer[]> {
+  const found: ShownServer[] = [];
   let after = marker === null ? null : await markerFind(tx, filter, marker);
   const zoneHosts = await hostsOfZone(tx, filter.zone, defaultZone);
   for (;;) {
     const wanted = limit - found.length;
     const isJudgedHere = filter.patterns.length > 0 || filter.flavorId !== undefined;
     const size = isJudgedHere ? pageMax : wanted;
-    let query = narrowed(tx.selectFrom('server').selectAll(), filter, zoneHosts);
+    let query = narrowed(tx.selectFrom('server').select(shownColumns), filter, zoneHosts);
     if (after !== null) query = behind(query, sorts, after);
     for (const { column, direction } of sorts) query = query.orderBy(orderOf(column), direction);
     const rows = await query.limit(size).execute();
@@ -87,15 +87,15 @@ async function pageRead(
   }
 }
 
-const judge = (row: ServerRow, { patterns, flavorId }: ServerFilter): boolean =>
+const judge = (row: ShownServer, { patterns, flavorId }: ServerFilter): boolean =>
   patterns.every(([column, pattern]) => {
     const value = row[column];
     return value !== null && pattern(String(value));
   }) &&
   (flavorId === undefined || flavorParse(row.flavor).id === flavorId);
 
-async function markerFind(tx: CellTx, filter: ServerFilter, id: string): Promise<ServerRow> {
-  let query = tx.selectFrom('server').selectAll().where('id', '=', id);
+async function markerFind(tx: CellTx, filter: ServerFilter, id: string): Promise<ShownServer> {
+  let query = tx.selectFrom('server').select(shownColumns).where('id', '=', id);
   if (filter.projectId !== undefined) query = query.where('project_id', '=', filter.projectId);
   const row = await query.executeTakeFirst();
   if (row === undefined) throw invalid(`marker [${id}] not found`);
@@ -114,7 +114,7 @@ async function hostsOfZone(
     .map(({ name }) => name);
 }
 
-type Query = SelectQueryBuilder<ComputeCellTables, 'server', ServerRow>;
+type Query = SelectQueryBuilder<ComputeCellTables, 'server', ShownServer>;
 
 function narrowed(query: Query, filter: ServerFilter, zoneHosts: readonly string[] | null): Query {
   let to = query;
@@ -177,7 +177,7 @@ const columnsWithNull: Partial<Record<ServerColumn, string | number>> = {
 };
 
 /** Rows that come after this one in the order: larger in the first column that differs. */
-function behind(query: Query, sorts: readonly Sort[], after: ServerRow): Query {
+function behind(query: Query, sorts: readonly Sort[], after: ShownServer): Query {
   const value = (column: ServerColumn) => after[column] ?? columnsWithNull[column] ?? null;
   const steps = sorts.map(({ column, direction }, index) => {
     const equals = sorts

@@ -4,6 +4,17 @@ import type { ServerTable } from './compute.tables.ts';
 
 export type ServerRow = Selectable<ServerTable>;
 
+/** What clients can be shown of a server and lists be sorted by: a list of a thousand reads no more. */
+export const shownColumns = [
+  ...(['id', 'project_id', 'user_id', 'name', 'description', 'hostname'] as const),
+  ...(['reservation_id', 'launch_index', 'image_id', 'flavor', 'ram_mib', 'key_name'] as const),
+  ...(['user_data', 'config_drive', 'metadata', 'tags', 'vm_state', 'task_state'] as const),
+  ...(['power_state', 'locked_by', 'locked_reason', 'progress', 'host', 'zone_wanted'] as const),
+  ...(['group_id', 'access_ip_v4', 'access_ip_v6', 'disk_config', 'deleted'] as const),
+  ...(['created_at', 'updated_at', 'launched_at', 'terminated_at'] as const),
+] satisfies (keyof ServerTable)[];
+export type ShownServer = Pick<ServerRow, (typeof shownColumns)[number]>;
+
 /** Nova's numbers. */
 export const powerState = {
   none: 0,

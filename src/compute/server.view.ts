@@ -10,13 +10,13 @@ import {
   rootDevice,
   serverStatus,
   tagsParse,
-  type ServerRow,
+  type ShownServer,
 } from './server.model.ts';
 import type { ServerFault } from './server.store.ts';
 
 /** What is shown of a server besides its own row. */
 export interface ServerSeen {
-  readonly server: ServerRow;
+  readonly server: ShownServer;
   readonly ports: readonly ServerPort[];
   readonly fault: ServerFault | null;
   /** Zone of the host it is on; null while it is on none. */
@@ -74,7 +74,7 @@ export const linksOf = (baseUrl: string, id: string) => [
   { rel: 'bookmark', href: `${baseUrl}/servers/${id}` },
 ];
 
-export const serverBrief = ({ baseUrl }: Pick<ViewFrame, 'baseUrl'>, server: ServerRow) => ({
+export const serverBrief = ({ baseUrl }: Pick<ViewFrame, 'baseUrl'>, server: ShownServer) => ({
   id: server.id,
   name: server.name,
   links: linksOf(baseUrl, server.id),
@@ -166,7 +166,7 @@ function groupNames(ports: readonly ServerPort[]): string[] {
   return names;
 }
 
-const attributesView = ({ since, showsUserData }: ViewFrame, server: ServerRow) => ({
+const attributesView = ({ since, showsUserData }: ViewFrame, server: ShownServer) => ({
   'OS-EXT-SRV-ATTR:host': server.host,
   'OS-EXT-SRV-ATTR:instance_name': instanceName(server.id),
   'OS-EXT-SRV-ATTR:hypervisor_hostname': server.host,
@@ -186,7 +186,7 @@ const usageTime = (ms: number | null): string | null =>
   ms === null ? null : `${secondsText(ms).slice(0, 19)}.${String(ms % 1000).padStart(3, '0')}000`;
 
 /** The same for all servers of a project on a host, and says nothing of the host's name. */
-function hostIdOf({ hostIds }: ViewFrame, { project_id, host }: ServerRow): string {
+function hostIdOf({ hostIds }: ViewFrame, { project_id, host }: ShownServer): string {
   if (host === null) return '';
   const key = project_id + host;
   let id = hostIds.get(key);
@@ -197,7 +197,7 @@ function hostIdOf({ hostIds }: ViewFrame, { project_id, host }: ServerRow): stri
   return id;
 }
 
-function imageView({ baseUrl }: ViewFrame, { image_id }: ServerRow) {
+function imageView({ baseUrl }: ViewFrame, { image_id }: ShownServer) {
   if (image_id === null) return '';
   return {
     id: image_id,
@@ -205,7 +205,7 @@ function imageView({ baseUrl }: ViewFrame, { image_id }: ServerRow) {
   };
 }
 
-function flavorView({ since, baseUrl, showsExtraSpecs }: ViewFrame, server: ServerRow) {
+function flavorView({ since, baseUrl, showsExtraSpecs }: ViewFrame, server: ShownServer) {
   const flavor = flavorParse(server.flavor);
   if (!since['2.47']) {
     const href = `${baseUrl}/flavors/${encodeURIComponent(flavor.id)}`;

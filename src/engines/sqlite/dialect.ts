@@ -23,20 +23,38 @@ class TransactionalDdlAdapter extends SqliteAdapter {
   }
 }
 
+interface Prepared {
+  readonly statement: StatementSync;
+  /** Null: the statement returns nothing. */
+  readonly rowOf: ((values: unknown) => unknown) | null;
+}
+
+/**
+ * The objects that SQLite makes of rows are dictionaries, slow to make, to read and to collect. A function that names each
+ * column makes a row of 45 columns in two thirds of the time; names are those that the statement itself gave them.
+ */
+function rowMaker(names: readonly string[]): (values: unknown) => unknown {
+  const members = names.map((name, at) => `${JSON.stringify(name)}: values[${at}]`);
+  // oxlint-disable-next-line typescript/no-implied-eval -- there is no other way to make objects of one shape from names
+  return new Function('values', `return { ${members.join(', ')} };`) as (
+    values: unknown,
+  ) => unknown;
+}
+
 /** A connection that keeps its prepared statements: preparing costs more than a point read. */
 class StatementCache implements DatabaseConnection {
   readonly #database: DatabaseSync;
-  readonly #statements = new Map<string, { statement: StatementSync; reads: boolean }>();
+  readonly #statements = new Map<string, Prepared>();
 
   constructor(database: DatabaseSync) {
     this.#database = database;
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    const { statement, reads } = this.#prepare(query.sql);
+    const { statement, rowOf } = this.#prepare(query.sql);
     const values = query.parameters as SQLInputValue[];
     try {
-      if (reads) return { rows: statement.all(...values) as R[] };
+      if (rowOf !== null) return { rows: statement.all(...values).map(rowOf) as R[] };
       const { changes, lastInsertRowid } = statement.run(...values);
       const count = BigInt(changes);
       return { rows: [], numAffectedRows: count, insertId: BigInt(lastInsertRowid) };
@@ -50,12 +68,14 @@ class StatementCache implements DatabaseConnection {
     throw new Error('rows are not streamed: read a page at a time');
   }
 
-  #prepare(sql: string): { statement: StatementSync; reads: boolean } {
+  #prepare(sql: string): Prepared {
     const known = this.#statements.get(sql);
     if (known !== undefined) return known;
     if (this.#statements.size >= 500) this.#statements.clear();
     const statement = this.#database.prepare(sql);
-    const prepared = { statement, reads: statement.columns().length > 0 };
+    const names = statement.columns().map(({ name }) => name);
+    statement.setReturnArrays(names.length > 0);
+    const prepared = { statement, rowOf: names.length === 0 ? null : rowMaker(names) };
     this.#statements.set(sql, prepared);
     return prepared;
   }
