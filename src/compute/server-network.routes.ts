@@ -62,7 +62,7 @@ export const serverAddressRoutes = [
     },
     async (context, { params: { serverId = '', network = '' } }) => {
       const addresses = await addressesOf(context, serverId, 'os_compute_api:ips:show');
-      const lines = addresses[network];
+      const lines = Object.hasOwn(addresses, network) ? addresses[network] : undefined;
       if (lines === undefined) throw notFound('Instance is not a member of specified network');
       return { status: 200, body: { [network]: lines } };
     },

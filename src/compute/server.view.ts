@@ -234,21 +234,27 @@ export function addressesView(
   ports: readonly ServerPort[],
   isExtended: boolean,
 ): Record<string, AddressLine[]> {
-  // Without a prototype: a network may be called `constructor`.
-  const lines = Object.create(null) as Record<string, AddressLine[]>;
+  // Not an object: a network may be called `constructor`.
+  const lines = new Map<string, AddressLine[]>();
+  const of = (name: string): AddressLine[] => {
+    const known = lines.get(name);
+    if (known !== undefined) return known;
+    const made: AddressLine[] = [];
+    lines.set(name, made);
+    return made;
+  };
   for (const { networkName, mac, fixedIps } of ports) {
-    const of = (lines[networkName] ??= []);
+    const list = of(networkName);
     for (const { version, address } of fixedIps) {
-      of.push(lineOf(isExtended, { version, address, type: 'fixed', mac }));
+      list.push(lineOf(isExtended, { version, address, type: 'fixed', mac }));
     }
   }
   for (const { networkName, mac, floatingIps } of ports) {
-    const of = (lines[networkName] ??= []);
     for (const { address } of floatingIps) {
-      of.push(lineOf(isExtended, { version: 4, address, type: 'floating', mac }));
+      of(networkName).push(lineOf(isExtended, { version: 4, address, type: 'floating', mac }));
     }
   }
-  return lines;
+  return Object.fromEntries(lines);
 }
 
 const lineOf = (
