@@ -451,3 +451,18 @@ test('a disk whose inside looks like another format is not converted into one', 
   assert.equal(image.disk_format, 'qcow2');
   rmSync(stateDir, { recursive: true });
 });
+
+test('a small file that claims a larger disk than images may be is not converted', async () => {
+  const stateDir = mkdtempSync(join(tmpdir(), 'welkin-convert-'));
+  const converter = imageConverter('raw', { stateDir, log: silentLog });
+  await using server = await imageServe({ converter });
+  const file = join(stateDir, 'file');
+  execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', file, '900T']);
+  const id = await server.create({ disk_format: 'qcow2' });
+  await server.stage(id, readFileSync(file));
+  await server.import(id, direct);
+  const { image, task } = await server.settled(id);
+  assert.match(task.message, /too large/);
+  assert.equal(image.status, 'queued');
+  rmSync(stateDir, { recursive: true });
+});

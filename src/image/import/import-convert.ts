@@ -3,7 +3,14 @@ import type { Tx } from '../../kernel/db.ts';
 import { Failure } from '../../kernel/errors.ts';
 import { formatJudge } from '../format/format-judge.ts';
 import { blobDoom, blobInsert, blobVirtualSizeSet, type Blob } from '../image-blob.store.ts';
-import { blobGiveUp, blobHeld, blobNew, bytesJudge, type Written } from '../image-bytes.ts';
+import {
+  blobGiveUp,
+  blobHeld,
+  blobNew,
+  bytesJudge,
+  sizeCheck,
+  type Written,
+} from '../image-bytes.ts';
 import type { Image } from '../image.model.ts';
 import { stagedComplete } from '../image-upload.ts';
 import { imageUpdate } from '../image.store.ts';
@@ -29,6 +36,8 @@ export async function imageConvert(act: ImportAct): Promise<void> {
   const { diskFormat, containerFormat } = image;
   const isDisk = containerFormat === 'bare' && disks.has(diskFormat ?? '');
   if (converter === null || !isDisk || diskFormat === converter.format) return;
+  // A few bytes can claim a disk that would keep the converter busy for an hour.
+  sizeCheck(world, source.virtual_size ?? 0);
   const blob = blobNew(input.imageId, world.ids.uuid(), world.staging.id, world.clock.now());
   await world.db.write(async (tx) => {
     await imageOfImport(tx, input);
