@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs';
 import { UserError } from './command.ts';
 
 const flock = '/usr/bin/flock';
+/** Its own exit code for a lock that somebody has. */
+const flockTaken = 1;
 const heldIn = 'WELKIN_LOCK';
 
 /** Exit code of a program that found its lock taken. */
@@ -35,10 +37,14 @@ export function lockHold(path: string): void {
 /** Becomes another program under a lock. */
 export function lockExec(path: string, argv: readonly string[], env: NodeJS.ProcessEnv): never {
   if (!existsSync(flock)) throw new Error(`${flock} is missing (Debian package util-linux)`);
-  if (spawnSync(flock, ['--nonblock', path, 'true']).status !== 0)
+  const tried = spawnSync(flock, ['--nonblock', path, 'true'], { encoding: 'utf8' });
+  if (tried.status === flockTaken) {
     throw new UserError(
       `${path} is held by another welkin, which starts, stops or runs this cloud`,
     );
+  }
+  if (tried.status !== 0)
+    throw new UserError(`${path} cannot be locked: ${tried.error?.message ?? tried.stderr.trim()}`);
   const [file, ...words] = lockedArgv(path, argv);
   process.execve?.(file, ['flock', ...words], env);
   throw new Error('this system cannot replace a running program');

@@ -12,9 +12,20 @@ export interface Ids {
   secret(length: number): Buffer;
 }
 
+const poolBytes = 4096;
+let pool: Buffer = Buffer.alloc(0);
+
+/** Random bytes are drawn for many ids at once: a call for each costs more than the rest of it. */
+function poolTake(length: number): Buffer {
+  if (pool.length < length) pool = randomBytes(poolBytes);
+  const taken = pool.subarray(0, length);
+  pool = pool.subarray(length);
+  return taken;
+}
+
 export const randomIds: Ids = {
   uuid: () => randomUUIDv7(),
-  hex: () => randomBytes(16).toString('hex'),
+  hex: () => poolTake(16).toString('hex'),
   secret: (length) => randomBytes(length),
 };
 

@@ -6,7 +6,7 @@ import type { Ids } from '../../kernel/ids.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Blob, BlobRead, BlobStore, BlobWrite, WrittenBlob } from './blob.model.ts';
 import { blockBytes, bodyLimited, blocksOf, BlockSums, headTake } from './body-intake.ts';
-import { blockDecipher, blockRead, blocksIn } from './block-read.ts';
+import { blockDecipher, blockRead, BlockReader, blocksIn } from './block-read.ts';
 import { fullDiskOf } from './disk-full.ts';
 import { DiskRoom } from './disk-room.ts';
 import { FileCache } from './file-cache.ts';
@@ -31,6 +31,7 @@ export class DiskBlobs implements BlobStore {
   readonly worker: WorkerFile;
   readonly segments: SegmentLog;
   readonly #files = new FileCache();
+  readonly #reader: BlockReader;
   readonly #rooms: readonly DiskRoom[];
   readonly #ids: Ids;
   readonly #log: Log;
@@ -42,6 +43,7 @@ export class DiskBlobs implements BlobStore {
     const logs = this.folders.map(({ segments }) => segments);
     this.segments = new SegmentLog(logs, ids, (name) => this.worker.segmentSet(name));
     this.#rooms = folders.map((folder) => new DiskRoom(folder, clock));
+    this.#reader = new BlockReader(clock);
     this.#ids = ids;
     this.#log = log;
   }
@@ -125,7 +127,7 @@ export class DiskBlobs implements BlobStore {
 
   blockIn(folder: BlobFolder, blob: Blob, number: number): Promise<Buffer> {
     const path = this.pathOf(folder, blob);
-    return this.#files.use(path, (file) => blockRead(file, blob, number));
+    return this.#files.use(path, (file) => blockRead(this.#reader, file, blob, number));
   }
 
   forget(path: string): void {

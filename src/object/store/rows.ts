@@ -1,10 +1,24 @@
 import type { Container, Documents } from '../container.model.ts';
 import { flag } from '../../kernel/db.ts';
-import { versionIdOf, type ObjectFacts, type StoredObject } from '../object.model.ts';
+import { noFacts, versionIdOf, type ObjectFacts, type StoredObject } from '../object.model.ts';
 import type { ObjectRow, ShardTables } from '../object.tables.ts';
 
 export type ContainerRow = ShardTables['container'] &
   Pick<ShardTables['container_count'], 'objects' | 'bytes' | 'versions' | 'version_bytes'>;
+
+const documentsMax = 200;
+/** Containers are read for every request, and most have documents that were read before. */
+const documentsSeen = new Map<string, Documents>();
+
+function documentsOf(text: string): Documents {
+  let documents = documentsSeen.get(text);
+  if (documents === undefined) {
+    if (documentsSeen.size >= documentsMax) documentsSeen.clear();
+    documents = JSON.parse(text) as Documents;
+    documentsSeen.set(text, documents);
+  }
+  return documents;
+}
 
 export function containerOf(row: ContainerRow): Container {
   return {
@@ -14,7 +28,7 @@ export function containerOf(row: ContainerRow): Container {
     createdUs: row.created_us,
     modifiedUs: row.modified_us,
     versioning: row.versioning,
-    documents: JSON.parse(row.documents) as Documents,
+    documents: documentsOf(row.documents),
     counts: {
       objects: row.objects,
       bytes: row.bytes,
@@ -22,6 +36,18 @@ export function containerOf(row: ContainerRow): Container {
       versionBytes: row.version_bytes,
     },
   };
+}
+
+let factsText = '';
+let factsRead: ObjectFacts = noFacts;
+
+/** Rows of one listing often say the same. */
+function factsOf(text: string): ObjectFacts {
+  if (text !== factsText) {
+    factsRead = JSON.parse(text) as ObjectFacts;
+    factsText = text;
+  }
+  return factsRead;
 }
 
 /** What a row of a listing needs; the facts are parsed when they are looked at. */
@@ -40,7 +66,7 @@ export function objectOf(row: Omit<ObjectRow, 'body'>): StoredObject {
     expiresAtMs: row.expires_ms,
     partCount: row.pieces,
     get facts() {
-      return (facts ??= JSON.parse(row.facts) as ObjectFacts);
+      return (facts ??= factsOf(row.facts));
     },
   };
 }

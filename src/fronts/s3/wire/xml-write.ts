@@ -37,5 +37,20 @@ export const xmlDocument = (root: string, content: string): string =>
 export const isoMilliseconds = (ms: number): string => new Date(ms).toISOString();
 
 /** What happened when: S3 counts whole seconds, as `Last-Modified` does, and shows milliseconds all the same. */
-export const isoSeconds = (us: number): string =>
-  `${new Date(us / 1000).toISOString().slice(0, 19)}.000Z`;
+export function isoSeconds(us: number): string {
+  const second = Math.floor(us / 1_000_000);
+  const day = Math.floor(second / daySeconds);
+  // A page of a listing is mostly of a few days.
+  if (day !== lastDay) {
+    lastDay = day;
+    lastDate = new Date(day * daySeconds * 1000).toISOString().slice(0, 11);
+  }
+  const left = second - day * daySeconds;
+  const [hour, minute] = [Math.floor(left / 3600), Math.floor(left / 60) % 60];
+  return `${lastDate}${digits[hour]}:${digits[minute]}:${digits[left % 60]}.000Z`;
+}
+
+const daySeconds = 86_400;
+const digits = Array.from({ length: 60 }, (_, n) => String(n).padStart(2, '0'));
+let lastDay = NaN;
+let lastDate = '';
