@@ -12,6 +12,7 @@ const tokenLimit = 100_000;
 const accessKeyLimit = 20_000;
 const credentialLimit = 10_000;
 const passcodeLimit = 10_000;
+const nonceLimit = 50_000;
 const suspectLimit = 10_000;
 const subjectLimit = 10_000;
 const verifiedLimit = 10_000;
@@ -52,6 +53,8 @@ export class IdentityMemory {
   readonly accessKeys = new BoundedMap<string, AccessKey>(accessKeyLimit);
   /** One-time passwords that were used, by credential and time. */
   readonly passcodes = new BoundedMap<string, true>(passcodeLimit);
+  /** Requests signed with OAuth1 that came already; their times are minutes old at most. */
+  readonly nonces = new BoundedMap<string, true>(nonceLimit);
   /** Addresses from which log-ins failed: see back-off.ts. */
   readonly suspects = new BoundedMap<string, Suspect>(suspectLimit);
   /** Before the computing of password hashes. */

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { invalid } from '../kernel/errors.ts';
+import type { IdentityWorld } from './identity.world.ts';
 import { textEquals } from './access-signature.ts';
 
 /** What a request says in its Authorization header (RFC 5849 section 3.5.1), decoded. */
@@ -58,10 +59,33 @@ const algorithms: ReadonlyMap<string | undefined, string> = new Map([
   ['HMAC-SHA256', 'sha256'],
 ]);
 
+interface OAuthSecrets {
+  readonly consumer: string;
+  readonly token: string;
+}
+
+/**
+ * True for a request that is signed, once: who has overheard it cannot use it (RFC 5849 section 3.3). Nobody signs with no
+ * secrets.
+ */
+export function isOAuthProved(
+  { memory, clock }: IdentityWorld,
+  request: OAuthRequest,
+  secrets: OAuthSecrets | null,
+): boolean {
+  if (secrets === null || !isOAuthSigned(request, secrets, clock.now())) return false;
+  const { values } = request;
+  const names = ['oauth_consumer_key', 'oauth_token', 'oauth_timestamp', 'oauth_nonce'];
+  const key = JSON.stringify(names.map((name) => values[name] ?? ''));
+  if ((values['oauth_nonce'] ?? '') === '' || memory.nonces.get(key) === true) return false;
+  memory.nonces.set(key, true);
+  return true;
+}
+
 /** Secrets in the clear (PLAINTEXT) and methods nobody here has keys for are no signatures. */
-export function isOAuthSigned(
+function isOAuthSigned(
   { values, urls, query }: OAuthRequest,
-  secrets: { readonly consumer: string; readonly token: string },
+  secrets: OAuthSecrets,
   nowMs: number,
 ): boolean {
   const {

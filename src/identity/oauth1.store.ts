@@ -73,15 +73,35 @@ export async function consumerRemove(tx: Tx, id: string): Promise<void> {
   await tx.deleteFrom('identity_consumer').where('id', '=', id).execute();
 }
 
-const requestTokenOf = (world: IdentityWorld, row: RequestTokenRow): RequestToken => ({
+/** What both kinds of tokens are bound to. */
+const boundsOf = <UserId extends string | null>(
+  row: Omit<AccessTokenRow, 'secret' | 'user_id'> & { readonly user_id: UserId },
+) => ({
   id: row.id,
-  secret: opened(world, row.secret),
   consumerId: row.consumer_id,
   projectId: row.project_id,
   userId: row.user_id,
   roleIds: JSON.parse(row.role_ids) as string[],
-  verifier: row.verifier,
   expiresAtMs: row.expires_at,
+});
+
+const rowOf = <UserId extends string | null>(
+  world: IdentityWorld,
+  token: Omit<AccessToken, 'userId'> & { readonly userId: UserId },
+) => ({
+  id: token.id,
+  secret: sealed(world, token.secret),
+  consumer_id: token.consumerId,
+  project_id: token.projectId,
+  user_id: token.userId,
+  role_ids: JSON.stringify(token.roleIds),
+  expires_at: token.expiresAtMs,
+});
+
+const requestTokenOf = (world: IdentityWorld, row: RequestTokenRow): RequestToken => ({
+  ...boundsOf(row),
+  secret: opened(world, row.secret),
+  verifier: row.verifier,
 });
 
 export async function requestTokenGet(
@@ -109,16 +129,7 @@ export async function requestTokenInsert(
     .execute();
   await tx
     .insertInto('identity_request_token')
-    .values({
-      id: token.id,
-      secret: sealed(world, token.secret),
-      consumer_id: token.consumerId,
-      project_id: token.projectId,
-      user_id: token.userId,
-      role_ids: JSON.stringify(token.roleIds),
-      verifier: token.verifier,
-      expires_at: token.expiresAtMs,
-    })
+    .values({ ...rowOf(world, token), verifier: token.verifier })
     .execute();
 }
 
@@ -144,13 +155,8 @@ export async function requestTokenRemove(tx: Tx, id: string): Promise<boolean> {
 }
 
 const accessTokenOf = (world: IdentityWorld, row: AccessTokenRow): AccessToken => ({
-  id: row.id,
+  ...boundsOf(row),
   secret: opened(world, row.secret),
-  consumerId: row.consumer_id,
-  projectId: row.project_id,
-  userId: row.user_id,
-  roleIds: JSON.parse(row.role_ids) as string[],
-  expiresAtMs: row.expires_at,
 });
 
 export async function accessTokenGet(
@@ -176,10 +182,7 @@ export async function accessTokenBounds(
     .select(['id', 'consumer_id', 'project_id', 'user_id', 'role_ids', 'expires_at'])
     .where('id', '=', id)
     .executeTakeFirst();
-  if (row === undefined) return null;
-  const { consumer_id: consumerId, project_id: projectId, user_id: userId } = row;
-  const roleIds = JSON.parse(row.role_ids) as string[];
-  return { id, consumerId, projectId, userId, roleIds, expiresAtMs: row.expires_at };
+  return row === undefined ? null : boundsOf(row);
 }
 
 export async function accessTokenListOf(
@@ -201,18 +204,7 @@ export async function accessTokenInsert(
   world: IdentityWorld,
   token: AccessToken,
 ): Promise<void> {
-  await tx
-    .insertInto('identity_access_token')
-    .values({
-      id: token.id,
-      secret: sealed(world, token.secret),
-      consumer_id: token.consumerId,
-      project_id: token.projectId,
-      user_id: token.userId,
-      role_ids: JSON.stringify(token.roleIds),
-      expires_at: token.expiresAtMs,
-    })
-    .execute();
+  await tx.insertInto('identity_access_token').values(rowOf(world, token)).execute();
 }
 
 export async function accessTokenRemove(tx: Tx, id: string): Promise<void> {

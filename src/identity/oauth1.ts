@@ -9,7 +9,7 @@ import { directoryWrite } from './generation.ts';
 import type { Tx } from './identity.tables.ts';
 import type { IdentityContext, IdentityWorld } from './identity.world.ts';
 import type { AccessToken, RequestToken } from './oauth1.model.ts';
-import { isOAuthSigned, type OAuthRequest } from './oauth1-signature.ts';
+import { isOAuthProved, type OAuthRequest } from './oauth1-signature.ts';
 import type { RolesWanted } from './oauth1.schema.ts';
 import {
   accessTokenGet as accessTokenRead,
@@ -47,8 +47,8 @@ export async function requestTokenCreate(
   const consumerId = valueOf(request, 'oauth_consumer_key');
   if (projectId === null) throw expecting('Requested-Project-Id', 'request');
   const consumer = await world.db.read((tx) => consumerGet(tx, world, consumerId));
-  const secrets = { consumer: consumer?.secret ?? '', token: '' };
-  if (!isOAuthSigned(request, secrets, clock.now()) || consumer === null) {
+  const secrets = consumer === null ? null : { consumer: consumer.secret, token: '' };
+  if (!isOAuthProved(world, request, secrets)) {
     throw unauthenticated('the signature of the consumer is wrong');
   }
   const token: RequestToken = {
@@ -126,9 +126,9 @@ export async function accessTokenCreate(
   const { token, consumer } = found;
   if (token === null) throw notFound('Request token not found');
   if (token.expiresAtMs <= clock.now()) throw unauthenticated('the request token is expired');
-  const secrets = { consumer: consumer?.secret ?? '', token: token.secret };
-  const isSigned = isOAuthSigned(request, secrets, clock.now());
-  if (!isSigned || consumer === null || token.consumerId !== consumerId) {
+  const secrets =
+    token.consumerId !== consumer?.id ? null : { consumer: consumer.secret, token: token.secret };
+  if (!isOAuthProved(world, request, secrets)) {
     throw unauthenticated('the signature of the consumer is wrong');
   }
   const { userId, roleIds, projectId } = token;
@@ -165,9 +165,11 @@ export async function oauth1Identify(
     return { token, consumer, user: token === null ? null : await userGet(tx, token.userId) };
   });
   const { token, consumer, user } = found;
-  const secrets = { consumer: consumer?.secret ?? '', token: token?.secret ?? '' };
-  const isSigned = isOAuthSigned(request, secrets, now);
-  if (!isSigned || token === null || consumer === null || token.consumerId !== consumerId) {
+  const secrets =
+    token === null || token.consumerId !== consumer?.id
+      ? null
+      : { consumer: consumer.secret, token: token.secret };
+  if (token === null || !isOAuthProved(world, request, secrets)) {
     throw unauthenticated('the access token is unknown, or the signature wrong', token?.userId);
   }
   if (token.expiresAtMs <= now) throw unauthenticated('the access token is expired', token.userId);

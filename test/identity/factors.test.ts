@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { base32Decode, passcodeOf } from '../../src/identity/totp.ts';
 import { cloudOpen, seed, type Answer, type TestCloud } from './support.ts';
@@ -17,7 +17,7 @@ interface Signer {
 function signed(cloud: TestCloud, path: string, { consumer, token, verifier }: Signer): string {
   const values: Record<string, string> = {
     oauth_consumer_key: consumer.id,
-    oauth_nonce: 'abc',
+    oauth_nonce: randomBytes(8).toString('hex'),
     oauth_signature_method: 'HMAC-SHA1',
     oauth_timestamp: String(Math.floor(cloud.clock.now() / 1000)),
     oauth_version: '1.0',
@@ -39,10 +39,17 @@ const formOf = ({ text }: Answer) => {
   return { id: form.get('oauth_token') ?? '', secret: form.get('oauth_token_secret') ?? '' };
 };
 
-async function oauthLogIn(cloud: TestCloud, signer: Signer, scope?: unknown): Promise<Answer> {
+const oauthLogIn = (cloud: TestCloud, signer: Signer, scope?: unknown): Promise<Answer> =>
+  oauthSend(cloud, signed(cloud, '/v3/auth/tokens', signer), scope);
+
+async function oauthSend(
+  cloud: TestCloud,
+  authorization: string,
+  scope?: unknown,
+): Promise<Answer> {
   return await cloud.call('POST', '/v3/auth/tokens', {
     token: null,
-    headers: { Authorization: signed(cloud, '/v3/auth/tokens', signer) },
+    headers: { Authorization: authorization },
     body: {
       auth: {
         identity: { methods: ['oauth1'], oauth1: {} },
@@ -108,6 +115,9 @@ test('a consumer is lent roles and logs in with them until they are taken back',
     (await oauthLogIn(cloud, { consumer, token: { ...token, secret: 'x' } })).status,
     401,
   );
+  const overheard = signed(cloud, '/v3/auth/tokens', { consumer, token });
+  assert.equal((await oauthSend(cloud, overheard)).status, 201);
+  assert.equal((await oauthSend(cloud, overheard)).status, 401, 'a request counts once');
   const elsewhere = { domain: { id: 'default' } };
   assert.equal((await oauthLogIn(cloud, { consumer, token }, elsewhere)).status, 401);
   const issued = login.headers.get('x-subject-token') ?? '';

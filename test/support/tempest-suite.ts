@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cloudUse, tinyEnsure } from './cloud.ts';
-import { tempestRun } from './tempest.ts';
+import { tempestRun, type ComplianceRules } from './tempest.ts';
 
 export interface TempestSuite {
   /** Which of Tempest's test ids, attributes in brackets at the end. */
@@ -16,6 +16,7 @@ export interface TempestSuite {
   /** What the cloud needs in its `welkin.toml`: it is the suite's own then. */
   readonly toml?: (stateDir: string) => string;
   readonly httpImage?: string;
+  readonly compliance?: ComplianceRules;
 }
 
 /**
@@ -27,7 +28,15 @@ export const credentialConflict =
 
 /** Runs a part of Tempest on the suite's cloud, prints what failed, and the count as the last line. */
 export async function tempestSuiteRun(suite: TempestSuite): Promise<void> {
-  const { select, knownConflicts = [], gaps = {}, ssh = false, toml, httpImage } = suite;
+  const {
+    select,
+    knownConflicts = [],
+    gaps = {},
+    ssh = false,
+    toml,
+    httpImage,
+    compliance,
+  } = suite;
   await using cloud = await cloudUse(toml);
   await tinyEnsure(cloud);
   const directory = mkdtempSync(join(tmpdir(), 'tempest-'));
@@ -38,6 +47,7 @@ export async function tempestSuiteRun(suite: TempestSuite): Promise<void> {
     concurrency: 2,
     ssh,
     ...(httpImage !== undefined && { httpImage }),
+    ...(compliance !== undefined && { compliance }),
   });
   const summary = JSON.stringify({ passed, failed, skipped }, null, 1);
   writeFileSync(join(directory, 'summary.json'), summary);

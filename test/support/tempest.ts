@@ -25,6 +25,14 @@ export interface TempestOptions {
   readonly ssh: boolean;
   /** Where the cloud may download an image from; without it imports are left out. */
   readonly httpImage?: string;
+  /** Rules for passwords and log-ins that the cloud has; without it the tests of them are left out. */
+  readonly compliance?: ComplianceRules;
+}
+
+export interface ComplianceRules {
+  readonly lockoutFailures: number;
+  readonly lockoutSec: number;
+  readonly uniquePasswords: number;
 }
 
 const environment = (directory: string): NodeJS.ProcessEnv => ({
@@ -112,7 +120,7 @@ async function configurationText(cloud: Cloud, options: TempestOptions): Promise
 
 async function settingsOf(
   cloud: Cloud,
-  { directory, ssh, httpImage }: TempestOptions,
+  { directory, ssh, httpImage, compliance }: TempestOptions,
 ): Promise<Settings> {
   const json = (...words: string[]) => cloud.openstack('welkin', ...words, '-f', 'json');
   const openrc = readFileSync(join(cloud.stateDir, 'openrc'), 'utf8');
@@ -145,8 +153,25 @@ async function settingsOf(
       admin_domain_name: 'Default',
       default_credentials_domain_name: 'Default',
     },
-    identity: { uri_v3: v3, uri: v3, auth_version: 'v3', region: 'RegionOne', admin_role: 'admin' },
-    'identity-feature-enabled': { api_v2: false, api_v2_admin: false, api_v3: true },
+    identity: {
+      uri_v3: v3,
+      uri: v3,
+      auth_version: 'v3',
+      region: 'RegionOne',
+      admin_role: 'admin',
+      ...(compliance !== undefined && {
+        user_lockout_failure_attempts: compliance.lockoutFailures,
+        user_lockout_duration: compliance.lockoutSec,
+        user_unique_last_password_count: compliance.uniquePasswords,
+      }),
+    },
+    'identity-feature-enabled': {
+      api_v2: false,
+      api_v2_admin: false,
+      api_v3: true,
+      access_rules: true,
+      security_compliance: compliance !== undefined,
+    },
     service_available: {
       cinder: false,
       swift: true,
