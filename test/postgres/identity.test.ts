@@ -13,6 +13,8 @@ engines.reopen = () => postgresOpen(postgres.url, `identity${next}`);
 await import('../identity/auth.test.ts');
 await import('../identity/delegation.test.ts');
 await import('../identity/directory.test.ts');
+await import('../identity/federation-api.test.ts');
+await import('../identity/federation.test.ts');
 await import('../identity/fuzz.test.ts');
 await import('../identity/processes.test.ts');
 await import('../identity/token.test.ts');
