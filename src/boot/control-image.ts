@@ -59,6 +59,7 @@ export async function imageOpen(
       ...imageSettingsDefault,
       storageQuotaBytes: image.storageQuotaBytes,
       download: downloadRules(image),
+      showsLocations: image.showsLocations,
       protections:
         image.propertyProtections === null
           ? null

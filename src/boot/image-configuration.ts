@@ -79,6 +79,11 @@ export const ImageSchema = Type.Object(
       default: [80, 443],
       description: 'Ports that images may be downloaded from.',
     }),
+    show_multiple_locations: Type.Boolean({
+      default: false,
+      description:
+        'Images show where their bytes lie, and their owners may add addresses of the web.',
+    }),
     certificates_dir: Type.String({
       ...path,
       description: 'Folder of certificates, `ID.pem` each, by which signed images are verified.',
@@ -100,6 +105,7 @@ export interface ImageConfiguration {
   readonly storageQuotaBytes: number | null;
   readonly downloadAllow: readonly string[];
   readonly downloadPorts: readonly number[];
+  readonly showsLocations: boolean;
   readonly certificatesDir: string | null;
   readonly propertyProtections: string | null;
 }
@@ -141,6 +147,7 @@ export function imageConfigurationOf(
     storageQuotaBytes: raw.storage_quota_gib === 0 ? null : raw.storage_quota_gib * gib,
     downloadAllow: raw.download_allow,
     downloadPorts: raw.download_ports,
+    showsLocations: raw.show_multiple_locations,
     certificatesDir: raw.certificates_dir === '' ? null : raw.certificates_dir,
     propertyProtections: raw.property_protections === '' ? null : raw.property_protections,
   };

@@ -15,7 +15,16 @@ export async function blobLive(tx: Tx<ImageTables>, imageId: string): Promise<Bl
     .where('image_id', '=', imageId)
     .where('state', '=', 'live')
     .orderBy('created_at')
+    .orderBy('id')
     .execute();
+}
+
+export async function blobMetadataSet(
+  tx: Tx<ImageTables>,
+  id: string,
+  metadata: string,
+): Promise<void> {
+  await tx.updateTable('image_blob').set({ metadata }).where('id', '=', id).execute();
 }
 
 /** False: the blob is no longer its uploader's, who must stop. */

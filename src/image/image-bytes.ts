@@ -3,7 +3,7 @@ import { bufferFree } from '../kernel/buffer-free.ts';
 import { bufferPages } from '../kernel/buffer-pages.ts';
 import type { Tx } from '../kernel/db.ts';
 import { Failure, invalid, notFound } from '../kernel/errors.ts';
-import { formatJudge, formatRefuse } from './format/format-judge.ts';
+import { formatJudge, formatRefuse, type Claim } from './format/format-judge.ts';
 import { blobHold, blobInsert, blobRelease, type Blob } from './image-blob.store.ts';
 import { blobsReclaim } from './image-blob.ts';
 import type { Image } from './image.model.ts';
@@ -104,6 +104,7 @@ export const blobNew = (imageId: string, blobId: string, store: string, now: num
   virtual_size: null,
   md5: null,
   sha512: null,
+  metadata: null,
   created_at: now,
 });
 
@@ -134,9 +135,20 @@ async function blobFinish(writing: Writing, incoming: Incoming): Promise<void> {
   });
 }
 
+export async function digestsRead(bytes: AsyncIterable<Uint8Array>): Promise<Digests> {
+  const [md5, sha512] = [createHash('md5'), createHash('sha512')];
+  let sizeBytes = 0;
+  for await (const chunk of bytes) {
+    md5.update(chunk);
+    sha512.update(chunk);
+    sizeBytes += chunk.length;
+  }
+  return { sizeBytes, md5: md5.digest('hex'), sha512: sha512.digest('hex') };
+}
+
 /** The format may not be named before the bytes are there (staging): they are judged when they are imported. */
 export async function bytesJudge(
-  image: Image,
+  image: Claim,
   store: ImageStore,
   key: string,
   digests: Digests,

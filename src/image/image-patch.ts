@@ -6,6 +6,7 @@ import {
   nameCheck,
   valueCheck,
 } from './image-edit.ts';
+import type { LocationChange } from './image-location.ts';
 import type { Image } from './image.model.ts';
 
 /** Two drafts of JSON patch, told apart by media type: the older one names the operation by its key. */
@@ -26,16 +27,25 @@ export interface Change {
   readonly isStrictAdd: boolean;
 }
 
-export function patchParse(body: unknown, mediaType: string): Change[] {
+export interface Patch {
+  readonly changes: readonly Change[];
+  readonly locations: readonly LocationChange[];
+}
+
+export function patchParse(body: unknown, mediaType: string): Patch {
   const draft = (patchMediaTypes as Readonly<Record<string, Draft>>)[mediaType];
   if (draft === undefined) throw invalid('Unrecognized JSON Schema draft version');
   if (!Array.isArray(body)) {
     throw invalid('Request body must be a JSON array of operation objects.');
   }
-  return body.map((raw: unknown) => changeParse(raw, draft));
+  const all = body.map((raw: unknown) => changeParse(raw, draft));
+  return {
+    changes: all.filter((one): one is Change => !('position' in one)),
+    locations: all.filter((one): one is LocationChange => 'position' in one),
+  };
 }
 
-function changeParse(raw: unknown, draft: Draft): Change {
+function changeParse(raw: unknown, draft: Draft): Change | LocationChange {
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
     throw invalid('Operations must be JSON objects.');
   }
@@ -52,15 +62,15 @@ function changeParse(raw: unknown, draft: Draft): Change {
     throw invalid(`Operation "${operation}" requires a member named "value".`);
   }
   nameCheck(name);
-  if (name === 'locations') throw locationsRefused(operation);
+  if (name === 'locations') {
+    const [, position = null, ...deeper] = path;
+    if (deeper.length > 0)
+      throw invalid(`Invalid JSON pointer for this resource: '/${path.join('/')}'`);
+    return { operation, position, value: fields['value'] };
+  }
   if (operation !== 'remove') valueCheck(name, fields['value']);
   return { operation, name, value: fields['value'], isStrictAdd: draft === 4 };
 }
-
-const locationsRefused = (operation: Operation) =>
-  forbidden(
-    `It's not allowed to ${operation === 'replace' ? 'update' : operation} locations if locations are invisible.`,
-  );
 
 function operationNamed({ op }: Readonly<Record<string, unknown>>): Operation {
   const operation = operations.find((one) => one === op);

@@ -157,4 +157,9 @@ export const imageMigrations: Migrations = {
         .execute();
     },
   },
+  '0005-locations': {
+    async up(db) {
+      await db.schema.alterTable('image_blob').addColumn('metadata', 'text').execute();
+    },
+  },
 };

@@ -36,10 +36,18 @@ export interface Image {
   readonly tags: readonly string[];
   /** Ids of the stores that hold its bytes. */
   readonly stores: readonly string[];
+  /** Where its bytes lie, in the order in which they came there. */
+  readonly places: readonly ImagePlace[];
   /** The import under way, or the last one; null: there was none. */
   readonly importing: Importing | null;
   readonly createdAt: number;
   readonly updatedAt: number;
+}
+
+export interface ImagePlace {
+  readonly store: string;
+  readonly key: string;
+  readonly metadata: Readonly<Record<string, unknown>>;
 }
 
 export interface Importing {

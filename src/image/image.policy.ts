@@ -29,6 +29,10 @@ export const imagePolicy: PolicyDefaults = {
   },
   upload_image: { check: adminOrMember, description: 'Upload the bytes of an image' },
   get_image_location: { check: adminOrReader, description: 'See where an image is stored' },
+  set_image_location: {
+    check: adminOrMember,
+    description: 'Change the locations of an image, where they are shown',
+  },
   delete_image_location: { check: admin, description: 'Remove an image from one of its stores' },
   add_member: { check: adminOrMember, description: 'Share an image with a project' },
   delete_member: { check: adminOrMember, description: 'Stop sharing an image with a project' },

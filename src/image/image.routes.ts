@@ -1,8 +1,11 @@
 import { Type } from 'typebox';
 import { invalid } from '../kernel/errors.ts';
 import { endpointsOf, type Endpoint } from '../kernel/http/endpoint.ts';
+import { blobsReclaim } from './image-blob.ts';
 import { imageNewParse } from './image-edit.ts';
 import { listParse } from './image-list.ts';
+import { locationsChange, locationsFind, locationsSeen } from './image-location.ts';
+import type { Image } from './image.model.ts';
 import { patchApply, patchMediaTypes, patchParse } from './image-patch.ts';
 import { attributeCheck, ImageCreateBody, ImageListReply, ImageReply } from './image.schema.ts';
 import { storeCopyRemove } from './image-store-copy.ts';
@@ -20,9 +23,11 @@ import {
 import { imageView } from './image.view.ts';
 import { importMethods } from './import/import.schema.ts';
 import { propertiesSeen } from './property-protection.ts';
-import type { ImageWorld } from './image.world.ts';
+import type { ImageContext, ImageWorld } from './image.world.ts';
 
 const endpoint = endpointsOf<ImageWorld>();
+const imageShown = (context: ImageContext, image: Image): Record<string, unknown> =>
+  imageView(propertiesSeen(context, image), locationsSeen(context, image));
 const auditType = 'image/image';
 
 export const imageRoutes: readonly Endpoint<ImageWorld>[] = [
@@ -47,7 +52,7 @@ export const imageRoutes: readonly Endpoint<ImageWorld>[] = [
           'OpenStack-image-import-methods': importMethods.join(','),
           'OpenStack-image-store-ids': context.world.stores.map(({ id }) => id).join(','),
         },
-        body: imageView(propertiesSeen(context, image)),
+        body: imageShown(context, image),
       };
     },
   ),
@@ -69,7 +74,7 @@ export const imageRoutes: readonly Endpoint<ImageWorld>[] = [
       return {
         status: 200,
         body: {
-          images: images.map((image) => imageView(propertiesSeen(context, image))),
+          images: images.map((image) => imageShown(context, image)),
           first,
           schema: '/v2/schemas/images',
           ...(last !== undefined &&
@@ -88,7 +93,7 @@ export const imageRoutes: readonly Endpoint<ImageWorld>[] = [
     },
     async (context, { params: { imageId = '' } }) => ({
       status: 200,
-      body: imageView(propertiesSeen(context, await imageShow(context, imageId))),
+      body: imageShown(context, await imageShow(context, imageId)),
     }),
   ),
   endpoint(
@@ -103,13 +108,18 @@ export const imageRoutes: readonly Endpoint<ImageWorld>[] = [
       auditType,
     },
     async (context, { params: { imageId = '' }, body, mediaType }) => {
-      const changes = patchParse(body, mediaType);
+      const { changes, locations } = patchParse(body, mediaType);
+      const found = await locationsFind(context, imageId, locations);
       // Glance asks its rule for each change: clients that change only their membership send none.
-      const image =
-        changes.length === 0
-          ? await imageShow(context, imageId)
-          : await imageChange(context, imageId, (before) => patchApply(before, changes));
-      return { status: 200, body: imageView(propertiesSeen(context, image)) };
+      if (changes.length > 0 || locations.length > 0) {
+        const change = (before: Image): Image => patchApply(before, changes);
+        await imageChange(context, imageId, change, (tx, seen) =>
+          locationsChange(context, tx, seen, found),
+        );
+        if (locations.some(({ operation }) => operation === 'remove'))
+          await blobsReclaim(context.world, imageId);
+      }
+      return { status: 200, body: imageShown(context, await imageShow(context, imageId)) };
     },
   ),
   endpoint(

@@ -70,6 +70,7 @@ export const ImageReply = Type.Object(
     os_hash_value: text,
     tags: Type.Array(Type.String()),
     stores: Type.Optional(Type.String()),
+    locations: Type.Optional(Type.Array(Type.Unknown())),
     created_at: Type.String(),
     updated_at: Type.String(),
     self: Type.String(),

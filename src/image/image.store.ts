@@ -1,8 +1,7 @@
 import type { Insertable, Selectable } from 'kysely';
 import { flag, type Tx } from '../kernel/db.ts';
-import type { Image, ImageEdit, Importing } from './image.model.ts';
-import type { ImageTable, ImageTables } from './image.tables.ts';
-import type { ImageStatus } from './image.model.ts';
+import type { Image, ImageEdit, ImagePlace, ImageStatus, Importing } from './image.model.ts';
+import type { ImageBlobTable, ImageTable, ImageTables } from './image.tables.ts';
 
 export async function imageInsert(tx: Tx<ImageTables>, image: Image): Promise<void> {
   await tx.insertInto('image').values(rowOf(image)).execute();
@@ -43,10 +42,11 @@ export async function imagesOf(
     .execute();
   const blobs = await tx
     .selectFrom('image_blob')
-    .select(['image_id', 'store'])
+    .select(['image_id', 'store', 'key', 'metadata'])
     .where('image_id', 'in', ids)
     .where('state', '=', 'live')
-    .orderBy('store')
+    .orderBy('created_at')
+    .orderBy('id')
     .execute();
   const propertiesById = Map.groupBy(properties, ({ image_id }) => image_id);
   const tagsById = Map.groupBy(tags, ({ image_id }) => image_id);
@@ -71,12 +71,23 @@ export async function imagesOf(
       (propertiesById.get(row.id) ?? []).map(({ name, value }) => [name, value]),
     ),
     tags: (tagsById.get(row.id) ?? []).map(({ value }) => value),
-    stores: (blobsById.get(row.id) ?? []).map(({ store }) => store),
+    stores: (blobsById.get(row.id) ?? []).map(({ store }) => store).toSorted(),
+    places: (blobsById.get(row.id) ?? []).map(placeOf),
     importing: importingOf(row),
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   }));
 }
+
+const placeOf = ({
+  store,
+  key,
+  metadata,
+}: Pick<ImageBlobTable, 'store' | 'key' | 'metadata'>): ImagePlace => ({
+  store,
+  key,
+  metadata: metadata === null ? {} : (JSON.parse(metadata) as ImagePlace['metadata']),
+});
 
 const listOf = (text: string | null): string[] => (text ?? '').split(',').filter(Boolean);
 

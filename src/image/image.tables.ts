@@ -75,6 +75,8 @@ export interface ImageBlobTable {
   virtual_size: number | null;
   md5: string | null;
   sha512: string | null;
+  /** JSON: what those who said where it lies said of it. */
+  metadata: string | null;
   created_at: number;
 }
 

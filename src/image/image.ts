@@ -3,7 +3,14 @@ import { UniqueViolation } from '../kernel/db.ts';
 import { conflict, Failure, forbidden, invalid, notFound } from '../kernel/errors.ts';
 import { propertiesChanged, propertiesSeen } from './property-protection.ts';
 import { taskCancel } from '../kernel/task.ts';
-import { imageSee, imageSeeFor, projectOf, viewerOf, visibilityAuthorize } from './image-access.ts';
+import {
+  imageSee,
+  imageSeeFor,
+  projectOf,
+  viewerOf,
+  visibilityAuthorize,
+  type Seen,
+} from './image-access.ts';
 import { blobDoomAll } from './image-blob.store.ts';
 import { blobsReclaim } from './image-blob.ts';
 import { imageListSelect, type ListQuery } from './image-list.store.ts';
@@ -89,6 +96,7 @@ export const emptyImage: Omit<Image, 'id' | 'owner' | 'visibility' | 'createdAt'
   properties: {},
   tags: [],
   stores: [],
+  places: [],
   importing: null,
 };
 
@@ -124,11 +132,12 @@ export async function imageList(context: ImageContext, query: ListQuery): Promis
   return images;
 }
 
-/** Reads, changes and writes in one transaction; `change` may run again and only computes. */
+/** Reads, changes and writes in one transaction; `change` may run again and only computes; `more` is written with it. */
 export async function imageChange(
   context: ImageContext,
   id: string,
   change: (image: Image) => ImageEdit,
+  more: (tx: Tx<ImageTables>, seen: Seen) => Promise<void> = async () => {},
 ): Promise<Image> {
   const now = context.clock.now();
   return context.world.db.write(async (tx) => {
@@ -142,6 +151,7 @@ export async function imageChange(
     }
     limitsCheck(edit);
     await imageUpdate(tx, id, edit, now);
+    await more(tx, { image, target });
     return { ...image, ...edit, tags: [...new Set(edit.tags)].toSorted(), updatedAt: now };
   });
 }

@@ -1,9 +1,13 @@
 import { isoSeconds } from '../kernel/clock.ts';
 import type { Member } from './image-member.store.ts';
+import type { LocationView } from './image-location.ts';
 import type { Image, Importing } from './image.model.ts';
 
-/** Links are paths below the endpoint, as in Glance, not URLs. */
-export const imageView = (image: Image): Record<string, unknown> => ({
+/** Links are paths below the endpoint, as in Glance, not URLs. `locations`: null where they are not shown. */
+export const imageView = (
+  image: Image,
+  locations: readonly LocationView[] | null,
+): Record<string, unknown> => ({
   ...image.properties,
   name: image.name,
   disk_format: image.diskFormat,
@@ -27,6 +31,7 @@ export const imageView = (image: Image): Record<string, unknown> => ({
   self: `/v2/images/${image.id}`,
   file: `/v2/images/${image.id}/file`,
   schema: '/v2/schemas/image',
+  ...(locations !== null && { locations }),
   ...(image.stores.length > 0 && { stores: image.stores.join(',') }),
   ...(image.importing !== null && importingView(image.importing)),
 });

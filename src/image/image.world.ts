@@ -39,6 +39,8 @@ export interface ImageSettings {
   readonly download: DownloadRules;
   /** Null: custom properties are not protected. */
   readonly protections: readonly Protection[] | null;
+  /** Images show where their bytes lie, and their owners may add to it (Glance's `show_multiple_locations`). */
+  readonly showsLocations: boolean;
   /** Custom properties that an image brings along from another region begin with one of these. */
   readonly propertiesBrought: readonly string[];
 }
@@ -49,6 +51,7 @@ export const sizeLimitDefaultBytes = 1_099_511_627_776;
 export const imageSettingsDefault: ImageSettings = {
   storageQuotaBytes: null,
   protections: null,
+  showsLocations: false,
   download: { ports: [80, 443], allow: [], limitMs: 6 * 3_600_000, stallMs: 60_000 },
   propertiesBrought: ['hw_', 'trait:', 'os_distro', 'os_secure_boot', 'os_type'],
 };

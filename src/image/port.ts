@@ -183,6 +183,7 @@ const summaryOf = ({
   isHidden: _hidden,
   owner,
   stores: _stores,
+  places: _places,
   importing: _importing,
   ...image
 }: Image): ImageSummary => ({

@@ -56,6 +56,19 @@ const image = {
     self: text('Path of this image', readOnly),
     file: text('Path of its bytes', readOnly),
     stores: text('Stores that hold its bytes, separated by commas', readOnly),
+    locations: {
+      type: 'array',
+      description: 'Where its bytes lie, where the operator shows it',
+      items: {
+        type: 'object',
+        required: ['url', 'metadata'],
+        properties: {
+          url: { type: 'string', maxLength: 255 },
+          metadata: { type: 'object' },
+          validation_data: { type: 'object', writeOnly: true },
+        },
+      },
+    },
     schema: text('Path of this schema', readOnly),
   },
   additionalProperties: { type: 'string' },

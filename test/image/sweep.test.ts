@@ -57,6 +57,7 @@ test('the image of an uploader that died is queued again, and its bytes are gone
       virtual_size: null,
       md5: null,
       sha512: null,
+      metadata: null,
       held_until: now + 30_000,
       created_at: now,
     });

@@ -57,7 +57,7 @@ export async function cloudStart(
   const toml = join(stateDir, 'welkin.toml');
   writeFileSync(
     toml,
-    `listen = "127.0.0.1:${port}"\n[external]\ncidr = "172.25.${range}.0/24"\n${moreToml(stateDir, port)}`,
+    `listen = "127.0.0.1:${port}"\nexternal.cidr = "172.25.${range}.0/24"\n${moreToml(stateDir, port)}`,
   );
   const dispose = async (): Promise<void> => {
     const [down, ...words] = [...within(), launcher, 'down', '--purge', '--yes'];

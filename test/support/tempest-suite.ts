@@ -17,6 +17,7 @@ export interface TempestSuite {
   readonly toml?: (stateDir: string) => string;
   readonly httpImage?: string;
   readonly compliance?: ComplianceRules;
+  readonly showsLocations?: boolean;
 }
 
 /**
@@ -36,6 +37,7 @@ export async function tempestSuiteRun(suite: TempestSuite): Promise<void> {
     toml,
     httpImage,
     compliance,
+    showsLocations = false,
   } = suite;
   await using cloud = await cloudUse(toml);
   await tinyEnsure(cloud);
@@ -46,6 +48,7 @@ export async function tempestSuiteRun(suite: TempestSuite): Promise<void> {
     select: (id) => select(id) && !leftOut.some((name) => id.startsWith(name)),
     concurrency: 2,
     ssh,
+    showsLocations,
     ...(httpImage !== undefined && { httpImage }),
     ...(compliance !== undefined && { compliance }),
   });

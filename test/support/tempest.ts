@@ -27,6 +27,8 @@ export interface TempestOptions {
   readonly httpImage?: string;
   /** Rules for passwords and log-ins that the cloud has; without it the tests of them are left out. */
   readonly compliance?: ComplianceRules;
+  /** Images of the cloud show where they lie. */
+  readonly showsLocations?: boolean;
 }
 
 export interface ComplianceRules {
@@ -120,7 +122,7 @@ async function configurationText(cloud: Cloud, options: TempestOptions): Promise
 
 async function settingsOf(
   cloud: Cloud,
-  { directory, ssh, httpImage, compliance }: TempestOptions,
+  { directory, ssh, httpImage, compliance, showsLocations = false }: TempestOptions,
 ): Promise<Settings> {
   const json = (...words: string[]) => cloud.openstack('welkin', ...words, '-f', 'json');
   const openrc = readFileSync(join(cloud.stateDir, 'openrc'), 'utf8');
@@ -186,6 +188,7 @@ async function settingsOf(
       api_v2: true,
       import_image: httpImage !== undefined,
       os_glance_reserved: true,
+      manage_locations: showsLocations,
     },
     compute: {
       image_ref: tiny.id,

@@ -1,13 +1,12 @@
-import { createHash } from 'node:crypto';
 import type { Tx } from '../../kernel/db.ts';
 import { Failure } from '../../kernel/errors.ts';
-import { formatJudge } from '../format/format-judge.ts';
 import { blobDoom, blobInsert, blobVirtualSizeSet, type Blob } from '../image-blob.store.ts';
 import {
   blobGiveUp,
   blobHeld,
   blobNew,
   bytesJudge,
+  digestsRead,
   sizeCheck,
   type Written,
 } from '../image-bytes.ts';
@@ -108,23 +107,8 @@ async function convertedRead(
 ): Promise<Written> {
   const sizeBytes = await staging.sizeOf(key);
   if (sizeBytes === null) throw new Failure('invalid', 'The image could not be converted.');
-  const [md5, sha512] = [createHash('md5'), createHash('sha512')];
-  for await (const chunk of staging.read(key, 0, sizeBytes)) {
-    md5.update(chunk);
-    sha512.update(chunk);
-  }
-  const { virtualSizeBytes } = await formatJudge(
-    { diskFormat: format, containerFormat: 'bare' },
-    {
-      sizeBytes,
-      async read(offset, lengthBytes) {
-        const chunks: Uint8Array[] = [];
-        for await (const chunk of staging.read(key, offset, lengthBytes)) chunks.push(chunk);
-        return Buffer.concat(chunks);
-      },
-    },
-  );
-  return { sizeBytes, md5: md5.digest('hex'), sha512: sha512.digest('hex'), virtualSizeBytes };
+  const digests = await digestsRead(staging.read(key, 0, sizeBytes));
+  return bytesJudge({ diskFormat: format, containerFormat: 'bare' }, staging, key, digests);
 }
 
 async function convertedTake(

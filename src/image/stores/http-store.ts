@@ -30,7 +30,7 @@ export function httpStore({ id, rules, clock }: HttpStoreOptions): ImageStore {
     type: 'http',
     description: 'Addresses of the web',
     properties: {},
-    urlOf: (key) => key.replace(/#.*$/, ''),
+    urlOf: (key) => key.replace(/#[^#]*$/, ''),
     write: () => Promise.reject(new Failure('invalid', `The store ${id} takes no bytes.`)),
     async sizeOf(url) {
       const first = await fetched(url, 0, 1);
