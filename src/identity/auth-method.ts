@@ -16,7 +16,7 @@ import { isHashStale, passwordHash, passwordVerify } from './password.ts';
 import { logInSettle } from './log-in.ts';
 import { snapshotGet } from './snapshot.ts';
 import { equals, listingAnd } from './listing.ts';
-import type { AuthMethod } from './token.model.ts';
+import { authMethods, type AuthMethod } from './token.model.ts';
 import type { AuthWanted } from './token.schema.ts';
 import { tokenResolve } from './token-state.ts';
 import type { UserAccount } from './user.model.ts';
@@ -162,7 +162,8 @@ export async function tokenIdentify(
   return {
     user,
     ...plainProof,
-    methods: [...new Set([...claims.methods, 'token' as const])],
+    // In the order in which a token has them, so that it is shown as it is answered.
+    methods: authMethods.filter((one) => one === 'token' || claims.methods.includes(one)),
     expiresAtMs: claims.expiresAtMs,
     chainId: claims.auditIds.at(-1) ?? null,
     isSystemScoped: claims.scope.kind === 'system',

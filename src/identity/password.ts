@@ -40,21 +40,29 @@ export async function passwordVerify(
 ): Promise<boolean> {
   const { memory, clock } = world;
   if (password.length > passwordLengthMax) return false;
-  const foreign = hash === null ? null : foreignCheck(hash);
-  if (foreign !== null) return await gated(world, () => foreign(password));
-  const stored = hash === null ? null : argon2Parse(hash);
   const key = createHmac('sha256', digestKey)
     .update(`${hash ?? ''}\0${password}`)
     .digest('base64');
-  if (stored !== null && (memory.verified.get(key) ?? 0) > clock.now()) return true;
+  if ((memory.verified.get(key) ?? 0) > clock.now()) return true;
+  if (!(await isRight(world, hash, password))) return false;
+  memory.verified.delete(key);
+  memory.verified.set(key, clock.now() + verifiedForMs);
+  return true;
+}
+
+async function isRight(
+  world: IdentityWorld,
+  hash: string | null,
+  password: string,
+): Promise<boolean> {
+  const foreign = hash === null ? null : foreignCheck(hash);
+  if (foreign !== null) return await gated(world, () => foreign(password));
+  const stored = hash === null ? null : argon2Parse(hash);
   const { memoryKib, passes, parallelism } = world.settings.argon2;
   const salt = Buffer.alloc(saltBytes);
   const decoy = { memory: memoryKib, passes, parallelism, salt, tagBytes };
   const tag = await derive(world, password, stored ?? decoy);
-  if (stored === null || !timingSafeEqual(tag, stored.tag)) return false;
-  memory.verified.delete(key);
-  memory.verified.set(key, clock.now() + verifiedForMs);
-  return true;
+  return stored !== null && timingSafeEqual(tag, stored.tag);
 }
 
 /** Of another Keystone, or with other costs than the configuration says now. */

@@ -22,7 +22,6 @@ export async function tokenIssue(
   if (state === null) return null;
   const sealing = { nowMs: claims.issuedAtMs, iv: world.ids.secret(16) };
   const text = tokenEncode(key, claims, sealing);
-  world.memory.tokens.set(text, state);
   return { text, state };
 }
 

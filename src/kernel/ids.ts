@@ -26,7 +26,7 @@ function poolTake(length: number): Buffer {
 export const randomIds: Ids = {
   uuid: () => randomUUIDv7(),
   hex: () => poolTake(16).toString('hex'),
-  secret: (length) => randomBytes(length),
+  secret: (length) => (length > 64 ? randomBytes(length) : Buffer.from(poolTake(length))),
 };
 
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
