@@ -1,3 +1,4 @@
+import type { ObjectConfiguration } from './object-configuration.ts';
 import type { Compliance } from '../identity/compliance.model.ts';
 import type { DirectoryOptions } from '../identity/directory.model.ts';
 import type { OidcOptions } from '../engines/oidc/options.ts';
@@ -36,14 +37,11 @@ export interface Configuration {
     readonly passes: number;
     readonly parallelism: number;
   };
-  readonly object: {
+  readonly object: ObjectConfiguration & {
     readonly listen: Listen;
     readonly tls: boolean;
     /** Without a slash at the end. */
     readonly publicUrl: string;
-    readonly workers: number;
-    readonly s3Domains: readonly string[];
-    readonly swiftDomains: readonly string[];
   };
   /** By the name of the domain. */
   readonly directories: Readonly<Record<string, DirectoryOptions>>;

@@ -3,6 +3,7 @@ import { DirectoryOptionsSchema } from '../engines/ldap/options.ts';
 import { OidcOptionsSchema } from '../engines/oidc/options.ts';
 import { logLevels } from '../kernel/log.ts';
 import { ImageSchema } from './image-configuration.ts';
+import { ObjectSchema } from './object-configuration.ts';
 
 const IPv4 = '(?:\\d{1,3}\\.){3}\\d{1,3}';
 
@@ -216,31 +217,7 @@ export const ConfigurationSchema = Type.Object(
       },
       { additionalProperties: false, default: {}, description: 'Logs.' },
     ),
-    object: Type.Object(
-      {
-        listen: Type.String({
-          default: '',
-          description:
-            'Where the object store listens. Empty: the host of `listen`, its port and 3080 more (8080).',
-          allowed: 'empty, or HOST:PORT, such as "127.0.0.1:8080"',
-        }),
-        public_url: Type.String({
-          default: '',
-          pattern: '^(https?://[^/\\s]+)?$',
-          description: 'Its address in the service catalog. Empty: made from `object.listen`.',
-          allowed: 'empty, or http(s)://HOST:PORT without a path',
-        }),
-        workers: Type.Integer({
-          default: 1,
-          minimum: 1,
-          maximum: 64,
-          description: 'Processes that share its port.',
-        }),
-        s3_domains: domains('Buckets are also reached as BUCKET.DOMAIN.'),
-        swift_domains: domains('Containers are also reached as CONTAINER.ACCOUNT.DOMAIN.'),
-      },
-      { additionalProperties: false, default: {}, description: 'The object store.' },
-    ),
+    object: ObjectSchema,
     image: ImageSchema,
     database: Type.Object(
       {
@@ -257,13 +234,6 @@ export const ConfigurationSchema = Type.Object(
   },
   { additionalProperties: false },
 );
-
-function domains(description: string) {
-  return Type.Array(
-    Type.String({ pattern: '^[a-z0-9][a-z0-9.-]*$', allowed: 'a name in lower case' }),
-    { default: [], description },
-  );
-}
 
 function count(value: number, description: string) {
   return Type.Integer({ default: value, minimum: 0, maximum: 2_147_483_647, description });

@@ -1,3 +1,4 @@
+import { objectConfigurationOf } from './object-configuration.ts';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Static } from 'typebox';
@@ -101,9 +102,7 @@ function objectOf(
     listen,
     tls,
     publicUrl: object.public_url === '' ? urlOf(listen, tls) : object.public_url,
-    workers: object.workers,
-    s3Domains: object.s3_domains,
-    swiftDomains: object.swift_domains,
+    ...objectConfigurationOf(object, (key, message) => file.refuse(key, message)),
   };
 }
 

@@ -72,7 +72,8 @@ export function stateEnsure({ layout, configuration }: Cloud): void {
   folderEnsure(layout.agentDir, { mode: 0o711 });
   folderEnsure(join(layout.stateDir, 'tls'), { mode: 0o711 });
   folderEnsure(layout.controlDir, { mode: 0o700, uid: controlUid });
-  folderEnsure(layout.objectDir, { mode: 0o700, uid: controlUid });
+  for (const folder of [layout.objectDir, ...configuration.object.mirrors])
+    folderEnsure(folder, { mode: 0o700, uid: controlUid });
   folderEnsure(join(layout.controlDir, 'secrets'), { mode: 0o700, uid: controlUid });
   secretsEnsure(layout, configuration);
   credentialsEnsure(layout, configuration);

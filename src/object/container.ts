@@ -4,6 +4,8 @@ import type { Container, Documents, Versioning } from './container.model.ts';
 import { isStorableName } from './object.model.ts';
 import type { ObjectWorld } from './object.world.ts';
 import { bucketClaim, bucketRelease } from './bucket.ts';
+import { eventsAppend } from './event.ts';
+import { walkEvents } from './follow.ts';
 import { containerExpire } from './reconcile/expiry.ts';
 import { containerIdMake, shardAt, shardNumberOf, shardOf } from './shard.ts';
 import {
@@ -92,6 +94,7 @@ export async function containerUpdate(
     const old = await containerById(tx, id);
     const changed: Container = { ...old, ...change(old), modifiedUs: world.ticksUs() };
     await containerWrite(tx, changed);
+    await eventsAppend(tx, world, walkEvents(old, changed));
     return changed;
   });
 }

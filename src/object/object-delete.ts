@@ -2,6 +2,7 @@ import type { Tx } from '../kernel/db.ts';
 import { forbidden } from '../kernel/errors.ts';
 import type { Container } from './container.model.ts';
 import { eventsAppend, type NewEvent } from './event.ts';
+import { nameEvents } from './follow.ts';
 import { isExpired, type Guard } from './object-put.ts';
 import { isStorableName, seqOf, type StoredObject } from './object.model.ts';
 import type { ObjectRow, ShardTables } from './object.tables.ts';
@@ -55,7 +56,8 @@ export async function objectDelete(
       versionId === null
         ? await currentDelete(tx, world, fresh, { name, ...options })
         : await versionDelete(tx, world, fresh, { name, versionId, ...options });
-    if (options.events !== undefined) await eventsAppend(tx, world, options.events(deleted));
+    const told = deleted.object === null ? [] : nameEvents(fresh, name, world.ticksUs());
+    await eventsAppend(tx, world, [...told, ...(options.events?.(deleted) ?? [])]);
     return deleted;
   });
 }

@@ -17,6 +17,7 @@ import { currentPut } from './store/object.store.ts';
 import { objectOf, objectRowOf } from './store/rows.ts';
 import { currentRetire, placeFind, Tally } from './version.ts';
 import { eventsAppend, type NewEvent } from './event.ts';
+import { nameEvents } from './follow.ts';
 
 /**
  * Decides inside the transaction that makes the change visible, synchronously and perhaps more than once: conditional
@@ -32,6 +33,8 @@ export interface ObjectPut {
   readonly contentType: string;
   readonly facts: ObjectFacts;
   readonly expiresAtMs?: number | null;
+  /** When it was written elsewhere; absent: now. */
+  readonly modifiedUs?: number;
   /** Smaller than the store's own limit. */
   readonly limitBytes?: number;
   /** Fed with the body as it comes in. */
@@ -83,6 +86,7 @@ export async function objectPut(
         etag,
         contentType,
         expiresAtMs: put.expiresAtMs ?? null,
+        ...(put.modifiedUs !== undefined && { modifiedUs: put.modifiedUs }),
         body: blob?.id ?? null,
         partCount: 0,
         facts,
@@ -125,6 +129,7 @@ export interface NewVersion {
   readonly etag: string;
   readonly contentType: string;
   readonly expiresAtMs: number | null;
+  readonly modifiedUs?: number;
   readonly body: string | null;
   readonly partCount: number;
   readonly facts: ObjectFacts;
@@ -151,7 +156,8 @@ export async function versionAdd(
   tally.current(row, 1);
   await countsAdd(tx, id, tally);
   const stored = objectOf(row);
-  if (events !== undefined) await eventsAppend(tx, world, events(stored));
+  const queued = [...nameEvents(container, version.name, seq), ...(events?.(stored) ?? [])];
+  await eventsAppend(tx, world, queued);
   return stored;
 }
 

@@ -1,5 +1,7 @@
 import { notFound } from '../kernel/errors.ts';
 import type { Container } from './container.model.ts';
+import { eventsAppend } from './event.ts';
+import { nameEvents } from './follow.ts';
 import { isExpired } from './object-put.ts';
 import { seqOf, type ObjectFacts, type StoredObject } from './object.model.ts';
 import type { ObjectWorld } from './object.world.ts';
@@ -49,6 +51,7 @@ export async function objectUpdate(
       ...(touches && { modified_us: Math.max(world.ticksUs(), row.modified_us + 1) }),
     };
     await factsWrite(tx, current === null ? 'version' : 'object', changed);
+    if (touches) await eventsAppend(tx, world, nameEvents(container, name, changed.modified_us));
     return objectOf(changed);
   });
 }

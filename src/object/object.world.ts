@@ -22,6 +22,9 @@ export interface ObjectSettings {
   readonly swift: {
     /** Accounts that only a service may enter: their prefix, and the role its token must have. */
     readonly servicePrefixes: readonly { readonly prefix: string; readonly role: string }[];
+    /** Where containers may be synchronised to by their whole address. */
+    readonly syncHosts: readonly string[];
+    readonly syncRealms: readonly SyncRealm[];
   };
   readonly s3: {
     /** Length of a day of lifecycle rules: shorter where they are tried. */
@@ -33,6 +36,16 @@ export interface ObjectSettings {
   readonly secret: Buffer;
   /** Stand-alone: who may come in with a name and a key (`/auth/v1.0`). Empty in a cloud. */
   readonly tempauth: readonly TempauthUser[];
+}
+
+/** Clusters that agreed to synchronise containers. Names are in capitals. */
+export interface SyncRealm {
+  readonly name: string;
+  readonly key: string;
+  /** Addresses by name, such as `https://host:8080/v1/`. */
+  readonly clusters: Readonly<Record<string, string>>;
+  /** Which of them is this store; null: not said. */
+  readonly current: string | null;
 }
 
 export interface TempauthUser {
@@ -64,7 +77,7 @@ export const objectSettingsDefault: Omit<ObjectSettings, 'secret'> = {
   s3Domains: [],
   swiftDomains: [],
   tempauth: [],
-  swift: { servicePrefixes: [] },
+  swift: { servicePrefixes: [], syncHosts: [], syncRealms: [] },
   s3: { dayMs: 86_400_000, webhookPrefixes: [] },
 };
 

@@ -39,6 +39,32 @@ test('what the file says is used, in tables and in dotted keys', () => {
   assert.equal(configuration.external.allocationLast, '10.1.0.9');
 });
 
+test('the object store has its table: other disks, another store, realms', () => {
+  const { object } = read(
+    [
+      '[object]',
+      'mirrors = ["/mnt/two"]',
+      '[object.bytes]',
+      'endpoint = "http://10.0.0.2:7480"',
+      'bucket = "bytes"',
+      'access_key = "AK"',
+      'secret_file = "/etc/secret"',
+      '[[object.service]]',
+      'prefix = "SERVICE_"',
+      'role = "Service"',
+      '[object.sync_realm.one]',
+      'key_file = "/etc/realm"',
+      '[object.sync_realm.one.clusters]',
+      'here = "http://10.0.0.1:8080/v1/"',
+      '',
+    ].join('\n'),
+  );
+  assert.deepEqual(object.mirrors, ['/mnt/two']);
+  assert.equal(object.bytes?.secretFile, '/etc/secret');
+  assert.deepEqual(object.services, [{ prefix: 'SERVICE_', role: 'service' }]);
+  assert.deepEqual(object.syncRealms[0]?.clusters, { HERE: 'http://10.0.0.1:8080/v1/' });
+});
+
 test('the command line comes before the file', () => {
   const { listen } = read('listen = "127.0.0.1:6000"', '[::1]:7000');
   assert.deepEqual(listen, { host: '::1', port: 7000 });
@@ -55,6 +81,10 @@ test('a catalog can only name an address that a client can use', () => {
 });
 
 const refused: readonly { text: string; says: RegExp }[] = [
+  {
+    text: '[object.bytes]\nendpoint = "http://10.0.0.2:7480"\n',
+    says: /object\.bytes needs endpoint, bucket, access_key and secret_file/,
+  },
   {
     text: '# a comment\n\nlisen = "127.0.0.1:5000"',
     says: /welkin\.toml:3: unknown key "lisen"; the keys at the top of the file are listen, /,

@@ -76,7 +76,9 @@ export class CheckedLoad {
     known.unsure.push(etag);
     const answer = await this.#asked('PUT', `${bucket}/${key}`, body);
     if (answer?.status === 200) this.#told(known, etag);
-    else if (answer !== null && answer.status < 500) this.faults.push(`PUT ${answer.status}`);
+    else if (answer !== null && answer.status < 500) {
+      this.faults.push(`PUT ${answer.status} ${answer.body.toString().slice(0, 500)}`);
+    }
   }
 
   async #delete(key: string, known: Known): Promise<void> {

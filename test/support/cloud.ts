@@ -20,7 +20,7 @@ export interface Cloud extends AsyncDisposable {
   openstack(as: string, ...words: string[]): Promise<any>;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await new Promise((done) => server.once('listening', done));
   const { port } = server.address() as AddressInfo;

@@ -4,7 +4,9 @@ import { randomIds as ids } from '../../kernel/ids.ts';
 import type { Engine } from '../../kernel/db.ts';
 import { identityVerifierOpen } from '../../identity/verifier.ts';
 import type { ObjectIdentity } from '../../object/identity.port.ts';
-import { objectSettingsDefault } from '../../object/object.world.ts';
+import type { OutsideStore } from '../../object/blob/outside-blobs.ts';
+import { objectSettingsDefault, type SyncRealm } from '../../object/object.world.ts';
+import type { Configuration } from '../configuration.model.ts';
 import { enginesLoad, type EnginesOpen } from '../control-parts.ts';
 import { keysFollow, keysRead } from '../key-ring.ts';
 import type { Command } from '../command.ts';
@@ -27,9 +29,14 @@ export const objectRole = (worker: number): Command =>
       const enginesOpen = await enginesLoad(configuration);
       // Loaded here, where this program can still be read; opened later, as another user.
       const enginesOf = await storeEnginesLoad(configuration.databaseUrl);
+      const outside = await outsideLoad(configuration.object);
+      const syncRealms = configuration.object.syncRealms.map(({ keyFile, ...realm }) => ({
+        ...realm,
+        key: readFileSync(keyFile, 'utf8').trim(),
+      }));
       return (options) => {
         const engineOpen = enginesOf(options.layout.objectDir);
-        return objectRun({ ...options, enginesOpen, engineOpen, worker });
+        return objectRun({ ...options, enginesOpen, engineOpen, worker, outside, syncRealms });
       };
     },
     usage: '',
@@ -39,22 +46,36 @@ interface ObjectOptions extends RoleOptions {
   readonly enginesOpen: EnginesOpen;
   readonly engineOpen: StoreEngines;
   readonly worker: number;
+  readonly outside: OutsideStore | null;
+  readonly syncRealms: readonly SyncRealm[];
+}
+
+/** The client of another store is loaded where one is used. */
+async function outsideLoad({ bytes }: Configuration['object']): Promise<OutsideStore | null> {
+  if (bytes === null) return null;
+  const { outsideStore } = await import('./outside.ts');
+  const { secretFile, ...place } = bytes;
+  return outsideStore({ ...place, secret: readFileSync(secretFile, 'utf8').trim() });
 }
 
 async function objectRun(options: ObjectOptions): Promise<void> {
   const { configuration, layout, log, signal, ready, enginesOpen, engineOpen, worker } = options;
-  const { listen, tls, s3Domains, swiftDomains } = configuration.object;
+  const { listen, tls, mirrors, s3Domains, swiftDomains, services, syncHosts } =
+    configuration.object;
   await storePrepare({ dataDir: layout.objectDir, engineOpen });
   const { region } = enginesOpen(layout);
   const store = await storeOpen({
     dataDir: layout.objectDir,
-    mirrors: [],
+    mirrors,
+    outside: options.outside,
     engineOpen,
     settings: {
       ...objectSettingsDefault,
       region: configuration.region,
       s3Domains,
       swiftDomains,
+      swift: { servicePrefixes: services, syncHosts, syncRealms: options.syncRealms },
+      s3: { dayMs: configuration.object.dayMs, webhookPrefixes: configuration.object.webhooks },
     },
     identity: await identityWait(options, region),
     clock,
@@ -67,7 +88,8 @@ async function objectRun(options: ObjectOptions): Promise<void> {
         key: readFileSync(layout.serverKey, 'utf8'),
       }
     : null;
-  const leads = worker === 0;
+  // Where machines share the metadata, one of them keeps the store in order.
+  const leads = worker === 0 && (configuration.databaseUrl === null || 'by lease');
   await objectServe({ ...store, fronts: objectFronts, listen, tls: keys, leads, signal, ready });
   await store.close();
   await region.close();

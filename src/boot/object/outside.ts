@@ -14,17 +14,30 @@ export async function outsideOpen(text: string): Promise<OutsideStore> {
       exitCodes.usage,
     );
   }
-  return s3Store({
-    id: 'bytes',
-    description: 'The bytes of the object store',
+  return outsideStore({
     endpoint: url.origin,
     bucket,
-    prefix: 'welkin/',
-    style: 'path',
     access: decodeURIComponent(url.username),
     secret: decodeURIComponent(url.password),
     region: 'us-east-1',
+  });
+}
+
+export interface OutsidePlace {
+  readonly endpoint: string;
+  readonly bucket: string;
+  readonly access: string;
+  readonly secret: string;
+  readonly region: string;
+}
+
+export const outsideStore = (place: OutsidePlace): OutsideStore =>
+  s3Store({
+    ...place,
+    id: 'bytes',
+    description: 'The bytes of the object store',
+    prefix: 'welkin/',
+    style: 'path',
     client: storeClientOpen(null),
     clock,
   });
-}

@@ -104,7 +104,12 @@ function settingsOf({ tempauth, s3Keys, servicePrefixes, s3Domains, swiftDomains
   return {
     tempauth: users,
     identity: standaloneIdentity(users, keys),
-    settings: { ...objectSettingsDefault, swift: { servicePrefixes }, s3Domains, swiftDomains },
+    settings: {
+      ...objectSettingsDefault,
+      swift: { ...objectSettingsDefault.swift, servicePrefixes },
+      s3Domains,
+      swiftDomains,
+    },
   };
 }
 

@@ -80,6 +80,8 @@ export interface RowParts {
   readonly etag: string;
   readonly contentType: string;
   readonly expiresAtMs: number | null;
+  /** Absent: when it was made. */
+  readonly modifiedUs?: number;
   readonly body: string | null;
   readonly partCount: number;
   readonly facts: ObjectFacts;
@@ -94,7 +96,7 @@ export const objectRowOf = (parts: RowParts): ObjectRow => ({
   size: parts.sizeBytes,
   etag: parts.etag,
   content_type: parts.contentType,
-  modified_us: parts.seq,
+  modified_us: parts.modifiedUs ?? parts.seq,
   expires_ms: parts.expiresAtMs,
   body: parts.body,
   pieces: parts.partCount,

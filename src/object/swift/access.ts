@@ -4,6 +4,7 @@ import type { ObjectWorld } from '../object.world.ts';
 import type { Access, Grant } from './authority.model.ts';
 import { refuse, type Refusal } from './swift.reply.ts';
 import { pathQuote, type Place } from './place.ts';
+import { isSyncPeer } from './sync.ts';
 import type { SwiftRequest } from './swift.request.ts';
 
 /** Told to log in, or sent away. */
@@ -41,13 +42,13 @@ export async function containerAllow(
 ): Promise<Granted> {
   const container =
     place.container === null ? null : await containerGet(world, place.account, place.container);
+  if (isSyncPeer(world, request, container)) return { container, grant: 'allowed' };
   const text = acl === null ? null : (container?.documents[acl] ?? null);
   const access: Access = {
     method,
     place,
     acl: typeof text === 'string' ? text : null,
     headers: request.headers,
-    syncKey: acl === 'swift:write' ? syncKeyOf(container) : null,
   };
   const grant = await request.authority.grant(access);
   if (grant === 'denied') throw deny(request, place.account);
@@ -64,13 +65,3 @@ export async function containerNeed(
   if (container === null) throw refuse(404);
   return { container, grant };
 }
-
-export interface SyncSettings {
-  readonly to?: string;
-  readonly key?: string;
-}
-
-export const syncOf = (container: Container | null): SyncSettings =>
-  (container?.documents['swift:sync'] ?? {}) as SyncSettings;
-
-const syncKeyOf = (container: Container | null): string | null => syncOf(container).key ?? null;

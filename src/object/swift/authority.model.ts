@@ -7,8 +7,6 @@ export interface Access {
   /** The container's ACL for this kind of access; null: none, or the container is not there. */
   readonly acl: string | null;
   readonly headers: Headers;
-  /** The container's key for synchronisation; whoever shows it may write. */
-  readonly syncKey?: string | null;
 }
 
 /** `owner` also sees and sets what is secret: ACLs, keys, quotas of the container. */

@@ -7,11 +7,8 @@ import type { Access, Authority, Grant } from './authority.model.ts';
 export const isReading = (method: string): boolean =>
   method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
 
-/** What everybody may do: what the container's read ACL opens to referrers, and a peer that knows the sync key. */
-export function publicGrant({ place, acl, headers, syncKey = null }: Access): Grant {
-  const sent = headers['x-container-sync-key'];
-  if (syncKey !== null && sent === syncKey && headers['x-timestamp'] !== undefined)
-    return 'allowed';
+/** What everybody may do: what the container's read ACL opens to referrers. */
+export function publicGrant({ place, acl, headers }: Access): Grant {
   const parsed = aclParse(acl);
   if (!referrerAllows(headers['referer'], parsed)) return 'denied';
   return place.object !== null || parsed.groups.includes('.rlistings') ? 'allowed' : 'denied';

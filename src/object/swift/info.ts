@@ -9,6 +9,22 @@ import { json, reply, type SwiftReply } from './swift.reply.ts';
 import type { RawRequest } from './swift.request.ts';
 import { temporaryDigests, temporaryMethods } from './tempurl.ts';
 
+/** Names only: addresses and keys are the operators'. */
+const realmsShown = ({ settings }: ObjectWorld): unknown =>
+  Object.fromEntries(
+    settings.swift.syncRealms.map(({ name, clusters, current }) => [
+      name,
+      {
+        clusters: Object.fromEntries(
+          Object.keys(clusters).map((cluster) => [
+            cluster,
+            cluster === current ? { current: true } : {},
+          ]),
+        ),
+      },
+    ]),
+  );
+
 /** What this store can do, for clients that ask first. */
 const capabilities = (world: ObjectWorld): unknown => ({
   swift: {
@@ -43,7 +59,7 @@ const capabilities = (world: ObjectWorld): unknown => ({
     max_failed_extractions: extractLimits.failures,
   },
   container_quotas: {},
-  container_sync: { realms: {} },
+  container_sync: { realms: realmsShown(world) },
   crossdomain: {},
   formpost: { allowed_digests: temporaryDigests, deprecated_digests: ['sha1'] },
   object_versioning: {},

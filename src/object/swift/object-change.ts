@@ -11,6 +11,7 @@ import { factsOfHeaders, swiftFactsIn, swiftFactsOf } from './object-facts.ts';
 import { sourceOpen, versionCheck } from './source.ts';
 import { manifestDelete } from './slo-delete.ts';
 import { linkPosted } from './symlink.ts';
+import { syncTime } from './sync.ts';
 import { httpDate, refuse, reply, type SwiftReply } from './swift.reply.ts';
 import type { SwiftRequest } from './swift.request.ts';
 
@@ -70,6 +71,7 @@ export async function objectRemove(world: ObjectWorld, request: SwiftRequest): P
     versionId !== undefined && !(versionId === 'null' && container.versioning === 'off');
   if (isVersionMeant) return versionRemove(world, container, object ?? '', versionId);
   if (await archiveDelete(world, request, container)) return reply(204);
+  const peerUs = syncTime(world, request, container);
   const { object: gone, marker } = await objectDelete(world, container, {
     name: object ?? '',
     promotes: false,
@@ -77,6 +79,7 @@ export async function objectRemove(world: ObjectWorld, request: SwiftRequest): P
     guard: (current) => {
       if (expected !== null && current !== null && current.expiresAtMs !== expected)
         throw refuse(412);
+      if (peerUs !== null && current !== null && current.modifiedUs > peerUs) throw refuse(409);
     },
   });
   const headers = marker === null ? {} : { 'x-object-version-id': marker.versionId };

@@ -9,9 +9,11 @@ import { archiveBefore } from './archive.ts';
 import { contentTypeOf } from './content-type.ts';
 import { expiryOf, limits, nameCheck } from './limits.ts';
 import { factsOfHeaders, swiftFactsIn, type SwiftFacts } from './object-facts.ts';
+import { peerManifest } from './peer-manifest.ts';
 import { quotaGuard } from './quota.ts';
 import type { Source } from './source.model.ts';
 import { linkWanted } from './symlink.ts';
+import { syncTime } from './sync.ts';
 import { httpDate, refuse, type SwiftReply } from './swift.reply.ts';
 import { isTrue, type SwiftRequest } from './swift.request.ts';
 
@@ -37,11 +39,36 @@ export async function objectWrite(
     method: 'PUT',
     acl: 'swift:write',
   });
+  const peerUs = syncTime(world, request, container);
+  const manifest = peerUs === null ? null : await peerManifest(request);
+  if (manifest === null) return written(world, request, { container, options, peerUs });
+  const { slo, bytes } = manifest;
+  const sent = { ...request, body: bodyOf(bytes), sizeBytes: bytes.length };
+  const kept = { swift: { slo }, countedBytes: slo.sizeBytes };
+  return written(world, sent, { container, options: kept, peerUs });
+}
+
+// oxlint-disable-next-line typescript/require-await
+async function* bodyOf(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  yield bytes;
+}
+
+interface Writing {
+  readonly container: Container;
+  readonly options: WriteOptions;
+  readonly peerUs: number | null;
+}
+
+async function written(
+  world: ObjectWorld,
+  request: SwiftRequest,
+  { container, options, peerUs }: Writing,
+): Promise<SwiftReply> {
   const { headers } = request;
   requestCheck(request, options);
   const expiresAtMs = expiryOf(headers, world.clock.now()) ?? null;
   const facts = factsOfHeaders(headers);
-  const link = await linkWanted(world, request);
+  const link = await linkWanted(world, request, peerUs !== null);
   const swift: SwiftFacts = {
     ...(facts.swift as SwiftFacts),
     ...options.swift,
@@ -51,6 +78,7 @@ export async function objectWrite(
   const quota = await quotaGuard(world, container, options.countedBytes ?? request.sizeBytes);
   await archiveBefore(world, request, container);
   const stored = await store(world, container, {
+    peerUs,
     request,
     options,
     contentType,
@@ -78,12 +106,14 @@ interface Storing {
   readonly expiresAtMs: number | null;
   readonly facts: ObjectFacts;
   readonly quota: (receivedBytes: number) => Guard;
+  /** When a peer wrote it; null: it is written here. */
+  readonly peerUs: number | null;
 }
 
 async function store(
   world: ObjectWorld,
   container: Container,
-  { request, options, contentType, expiresAtMs, facts, quota }: Storing,
+  { request, options, contentType, expiresAtMs, facts, quota, peerUs }: Storing,
 ): Promise<StoredObject> {
   const { headers, object, sizeBytes } = request;
   const wantedTag = tagOf(headers['etag']);
@@ -91,6 +121,8 @@ async function store(
   let receivedBytes = options.countedBytes ?? 0;
   const guard: Guard = (current, fresh) => {
     if (isNewOnly && current !== null) throw refuse(412);
+    // What is newer stays, and the peer has nothing more to do.
+    if (peerUs !== null && current !== null && current.modifiedUs >= peerUs) throw refuse(202);
     quota(receivedBytes)(current, fresh);
   };
   const kept = { name: object ?? '', contentType, facts, expiresAtMs, guard };
@@ -103,6 +135,7 @@ async function store(
   if (isNewOnly) await earlyRefuse(world, container, request);
   return objectPut(world, container, {
     ...kept,
+    ...(peerUs !== null && { modifiedUs: peerUs }),
     body: options.copied === undefined ? request.body : options.copied.read(null),
     sizeBytes,
     limitBytes: limits.maxFileBytes,

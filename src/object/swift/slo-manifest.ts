@@ -2,6 +2,7 @@ import type { ByteRange } from '../object.model.ts';
 import { rangesParse } from './range.ts';
 import { refuse } from './swift.reply.ts';
 import { pathQuote } from './place.ts';
+import type { SwiftRequest } from './swift.request.ts';
 
 export const sloLimits = { segments: 1000, manifestBytes: 8 << 20, minSegmentBytes: 1 } as const;
 
@@ -30,6 +31,20 @@ export type StoredSegment =
     };
 
 type Json = Readonly<Record<string, unknown>>;
+
+/** The body, as far as a manifest may go. */
+export async function manifestBytes({ body, sizeBytes }: SwiftRequest): Promise<Buffer> {
+  const tooLarge = refuse(413, `Manifest File > ${sloLimits.manifestBytes} bytes`);
+  if ((sizeBytes ?? 0) > sloLimits.manifestBytes) throw tooLarge;
+  const chunks: Uint8Array[] = [];
+  let read = 0;
+  for await (const chunk of body) {
+    read += chunk.length;
+    if (read > sloLimits.manifestBytes) throw tooLarge;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
 
 /** Throws 400 with one line per entry that is wrong. */
 export function manifestParse(bytes: Uint8Array, ownPath: string): WantedSegment[] {

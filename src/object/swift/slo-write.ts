@@ -2,6 +2,7 @@ import { containerNeed } from './access.ts';
 import { createHash } from 'node:crypto';
 import type { ObjectWorld } from '../object.world.ts';
 import {
+  manifestBytes,
   manifestParse,
   segmentRange,
   sloLimits,
@@ -44,19 +45,6 @@ export async function manifestPut(world: ObjectWorld, request: SwiftRequest): Pr
 
 const ownPath = ({ container, object }: SwiftRequest): string =>
   pathQuote(`${container ?? ''}/${object ?? ''}`);
-
-async function manifestBytes({ body, sizeBytes }: SwiftRequest): Promise<Buffer> {
-  const tooLarge = refuse(413, `Manifest File > ${sloLimits.manifestBytes} bytes`);
-  if ((sizeBytes ?? 0) > sloLimits.manifestBytes) throw tooLarge;
-  const chunks: Uint8Array[] = [];
-  let read = 0;
-  for await (const chunk of body) {
-    read += chunk.length;
-    if (read > sloLimits.manifestBytes) throw tooLarge;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
 
 /** Checking a thousand segments takes time: a client may ask to be kept waiting with blanks. */
 function heartbeatReply(

@@ -2,7 +2,8 @@ import { accountUpdate } from '../account.ts';
 import { containerCreate, containerDelete, containerUpdate } from '../container.ts';
 import type { Container, Documents, Versioning } from '../container.model.ts';
 import type { ObjectWorld } from '../object.world.ts';
-import { containerAllow, containerNeed, syncOf, type SyncSettings } from './access.ts';
+import { followOf, type FollowTarget } from '../follow.ts';
+import { containerAllow, containerNeed } from './access.ts';
 import { aclClean } from './acl.ts';
 import { archiveOf, type Archive } from './archive.ts';
 import type { Grant } from './authority.model.ts';
@@ -36,7 +37,7 @@ export function containerHeaders(container: Container, grant: Grant): Record<str
   if (versioning !== 'off')
     headers['x-versions-enabled'] = versioning === 'enabled' ? 'True' : 'False';
   if (grant !== 'owner') return headers;
-  const { to, key } = syncOf(container);
+  const { to, key } = container === null ? {} : followOf(container);
   const { 'swift:read': read, 'swift:write': write } = documents;
   if (typeof read === 'string') headers['x-container-read'] = read;
   if (typeof write === 'string') headers['x-container-write'] = write;
@@ -134,7 +135,7 @@ function versioningOf(headers: Headers, container: Container | null): Versioning
       'Cannot enable object versioning on a container that is already using the legacy versioned writes feature.',
     );
   }
-  if (syncOf(container).to !== undefined) {
+  if (container !== null && followOf(container).to !== undefined) {
     throw refuse(
       400,
       'Cannot enable object versioning on a container configured as source of container syncing.',
@@ -169,7 +170,7 @@ function documentsChange(
     if (grant !== 'owner') return changed;
     for (const [kind, text] of acls) put(`swift:${kind}`, text);
     if (sync !== undefined) {
-      const { to, key } = { ...(documents['swift:sync'] as SyncSettings | undefined), ...sync };
+      const { to, key } = { ...(documents['swift:sync'] as FollowTarget | undefined), ...sync };
       put('swift:sync', to || key ? { ...(to && { to }), ...(key && { key }) } : null);
     }
     return changed;
@@ -182,7 +183,7 @@ function aclChange(headers: Headers, kind: 'read' | 'write'): string | undefined
   return headers[`x-remove-container-${kind}`] === undefined ? undefined : '';
 }
 
-function syncChange(headers: Headers): SyncSettings | undefined {
+function syncChange(headers: Headers): FollowTarget | undefined {
   const { 'x-container-sync-to': to, 'x-container-sync-key': key } = headers;
   const removed =
     'x-remove-container-sync-to' in headers || 'x-remove-container-sync-key' in headers;

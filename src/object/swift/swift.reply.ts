@@ -165,8 +165,8 @@ export const timestampText = (us: number): string => {
 export const httpDate = (us: number): string =>
   new Date(Math.ceil(us / 1_000_000) * 1000).toUTCString();
 
-/** `2013-09-03T04:01:32.123450`: what listings show. */
+/** `2013-09-03T04:01:32.123450`: what listings show, as exact as `X-Timestamp`. */
 export const listingDate = (us: number): string => {
-  const micros = String(Math.floor(us % 1_000_000)).padStart(6, '0');
+  const micros = String(Math.floor((us % 1_000_000) / 10) * 10).padStart(6, '0');
   return `${new Date(Math.floor(us / 1000)).toISOString().slice(0, 19)}.${micros}`;
 };

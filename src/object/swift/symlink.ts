@@ -16,6 +16,7 @@ export interface WantedLink {
 export async function linkWanted(
   world: ObjectWorld,
   request: SwiftRequest,
+  isPeer: boolean,
 ): Promise<WantedLink | null> {
   const { headers, sizeBytes } = request;
   const text = headers['x-symlink-target'];
@@ -34,9 +35,20 @@ export async function linkWanted(
     target,
     ...(account !== null && { account }),
   };
+  if (isPeer && wantsEtag) return peerLink(link, request.headers);
   if (!wantsEtag) return { link, contentType: 'application/symlink' };
   return staticLink(world, request, link, unquoted(etag));
 }
+
+/** A peer has looked at the target; here it may come later. */
+const peerLink = (link: SymbolicLink, headers: SwiftRequest['headers']): WantedLink => ({
+  link: {
+    ...link,
+    etag: unquoted(headers['x-symlink-target-etag'] ?? ''),
+    sizeBytes: Number(headers['x-symlink-target-bytes'] ?? 0) || 0,
+  },
+  contentType: null,
+});
 
 const unquoted = (tag: string): string => tag.replace(/^"(.*)"$/, '$1');
 
