@@ -46,7 +46,7 @@ const RealmSchema = Type.Object(
       Type.String({ pattern: '^https?://[^\\s]+$', allowed: 'http(s)://HOST:PORT/v1/' }),
       { description: 'Its clusters: names and the addresses of their accounts.' },
     ),
-    current: Type.String({ default: '', description: 'Which of them this cloud is.' }),
+    current: Type.Optional(Type.String({ description: 'Which of them this cloud is.' })),
   },
   closed,
 );
@@ -172,7 +172,7 @@ export function objectConfigurationOf(
     syncRealms: Object.entries(raw.sync_realm).map(([name, realm]) => ({
       name: name.toUpperCase(),
       keyFile: realm.key_file,
-      current: realm.current === '' ? null : realm.current.toUpperCase(),
+      current: realm.current?.toUpperCase() ?? null,
       clusters: Object.fromEntries(
         Object.entries(realm.clusters).map(([cluster, url]) => [cluster.toUpperCase(), url]),
       ),

@@ -48,7 +48,8 @@ function isSegment(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const { data, name, bytes, hash, range } = value as Record<string, unknown>;
   if (data !== undefined) return typeof data === 'string';
-  const isRange = range === undefined || /^\d{1,15}-\d{1,15}$/.test(String(range));
+  const isRange =
+    range === undefined || (typeof range === 'string' && /^\d{1,15}-\d{1,15}$/.test(range));
   return (
     typeof name === 'string' && Number.isSafeInteger(bytes) && typeof hash === 'string' && isRange
   );
