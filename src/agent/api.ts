@@ -346,6 +346,7 @@ export interface AgentClient {
   routerPut(wanted: RouterWanted, digest: string): Promise<void>;
   routerDelete(id: string): Promise<void>;
 
+  imageList(): Promise<readonly ImageFacts[]>;
   /** Null when the host does not have the image. */
   imageGet(imageId: string): Promise<ImageFacts | null>;
   /** Streams the image into the cache of the host, which verifies `sha512` before it accepts it. */

@@ -6,7 +6,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { invalid } from '../kernel/errors.ts';
 import { isUuid } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
-import type { AgentClient, HostFacts, Report, ServerWanted } from './api.ts';
+import type { AgentClient, HostFacts, ImageFacts, Report, ServerWanted } from './api.ts';
 import { Gate } from './gate.ts';
 import { bootIdRead, hostFactsRead, qemuVersionRead } from './host-facts.ts';
 import { metadataRender } from './metadata.ts';
@@ -178,11 +178,11 @@ class LocalAgent implements HostAgent {
   routerPut: AgentClient['routerPut'] = (wanted, digest) => this.#network.routerPut(wanted, digest);
   routerDelete: AgentClient['routerDelete'] = (id) => this.#network.routerDelete(id);
 
+  imageList: AgentClient['imageList'] = async () => this.#parts.images.list().map(factsOf);
+
   imageGet: AgentClient['imageGet'] = async (imageId) => {
     const image = this.#parts.images.get(imageId);
-    if (image === null) return null;
-    const { format, sizeBytes, sha512 } = image;
-    return { imageId, format, sizeBytes, sha512 };
+    return image === null ? null : factsOf(image);
   };
 
   imagePut: AgentClient['imagePut'] = (facts, bytes) => {
@@ -263,3 +263,10 @@ function wantedCheck({ id, disks, nics }: ServerWanted): void {
   }
   for (const nic of nics) idCheck('port', nic.portId);
 }
+
+const factsOf = ({ imageId, format, sizeBytes, sha512 }: ImageFacts): ImageFacts => ({
+  imageId,
+  format,
+  sizeBytes,
+  sha512,
+});

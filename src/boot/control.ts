@@ -7,6 +7,7 @@ import { computeApi } from '../compute/compute.api.ts';
 import { computeTasks } from '../compute/compute.tasks.ts';
 import type { ComputeWorld } from '../compute/compute.world.ts';
 import { claimSync } from '../compute/claim-sync.ts';
+import { imageEvict } from '../compute/image-evict.ts';
 import { hostSync } from '../compute/host-sync.ts';
 import { serverSync } from '../compute/server-sync.ts';
 import type { WokenReconciler } from '../compute/woken-reconciler.ts';
@@ -199,6 +200,7 @@ async function reconcilersRun(
     run(hostSync(compute, parts)),
     woken(serverSync(compute, parts)),
     woken(claimSync(compute, parts)),
+    run(imageEvict(compute, parts)),
   ]);
 }
 

@@ -1,6 +1,7 @@
 import { claimSync } from './claim-sync.ts';
 import type { ComputeWorld } from './compute.world.ts';
 import { hostSync } from './host-sync.ts';
+import { imageEvict } from './image-evict.ts';
 import { serverSync } from './server-sync.ts';
 import type { Parts, WokenReconciler } from './woken-reconciler.ts';
 
@@ -12,4 +13,5 @@ export const computeReconcilers = (
   hostSync(world, parts),
   serverSync(world, parts),
   claimSync(world, parts),
+  imageEvict(world, parts),
 ];

@@ -113,6 +113,8 @@ class HttpAgent implements AgentConnection {
     this.#documentPut(agentPaths.routers, wanted, digest);
   routerDelete: AgentClient['routerDelete'] = (id) => this.#delete(agentPaths.routers, id);
 
+  imageList: AgentClient['imageList'] = () => this.#call<ImageFacts[]>('GET', agentPaths.images);
+
   imageGet: AgentClient['imageGet'] = (id) =>
     orNull(this.#call<ImageFacts>('GET', pathOf(agentPaths.images, id)));
 

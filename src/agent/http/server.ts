@@ -113,6 +113,7 @@ const routes: Readonly<Record<string, Route>> = {
   },
   'DELETE routers/:id': ({ agent, id }) => agent.routerDelete(id),
 
+  'GET images': ({ agent }) => agent.imageList(),
   'GET images/:id': async ({ agent, id }) => foundOrThrow(await agent.imageGet(id), 'image', id),
   'PUT images/:id': async ({ agent, id, query, request }) => {
     await agent.imagePut(imageFactsRead(id, query), request);

@@ -172,6 +172,11 @@ class Sim implements SimAgent {
     this.#images.set(facts.imageId, facts);
   }
 
+  async imageList(): Promise<readonly ImageFacts[]> {
+    await this.#wire();
+    return [...this.#images.values()];
+  }
+
   async imageDelete(imageId: string): Promise<boolean> {
     await this.#wire();
     const isUsed = [...this.#servers.values()].some(({ wanted }) =>

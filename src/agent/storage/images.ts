@@ -16,6 +16,7 @@ export interface CachedImage extends ImageFacts {
 }
 
 export interface ImageCache {
+  list(): readonly CachedImage[];
   get(imageId: string): CachedImage | null;
   /** Image whose copy lies at this path. */
   idOf(path: string): string | null;
@@ -60,12 +61,16 @@ class Cache implements ImageCache {
     }
   }
 
+  list(): readonly CachedImage[] {
+    return [...this.#images.values()];
+  }
+
   get(imageId: string): CachedImage | null {
     return this.#images.get(imageId) ?? null;
   }
 
   idOf(path: string): string | null {
-    return [...this.#images.values()].find((image) => image.path === path)?.imageId ?? null;
+    return this.list().find((image) => image.path === path)?.imageId ?? null;
   }
 
   async put(facts: ImageFacts, bytes: AsyncIterable<Uint8Array>): Promise<void> {
