@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { directoryWrite } from './generation.ts';
-import type { IdentityTables, Tx } from './identity.tables.ts';
+import type { IdentityTables, Tx, UserRow } from './identity.tables.ts';
 import type { IdentityWorld } from './identity.world.ts';
 import type { KeystoneRows } from './keystone-rows.ts';
 
@@ -111,6 +111,7 @@ async function peopleImport(run: ImportRun, rows: KeystoneRows): Promise<void> {
       default_project_id: id('project', row.default_project_id),
     })),
   );
+  await guestsImport(run, rows);
   await run.links(
     'passwords',
     'identity_password',
@@ -149,6 +150,48 @@ async function peopleImport(run: ImportRun, rows: KeystoneRows): Promise<void> {
         ...(row.target_kind === 'system' ? [] : [['project', row.target_id] as const]),
         ['role', row.role_id],
       ],
+    ),
+  );
+}
+
+/** Nobody of a provider becomes somebody who has the same name here, whatever is merged. */
+async function guestsImport(run: ImportRun, rows: KeystoneRows): Promise<void> {
+  const { id } = run;
+  const byName = ['domain_id', 'name'] as const;
+  const guests: UserRow[] = [];
+  const taken = new Set<string>();
+  for (const row of rows.guests) {
+    const place = { ...row, domain_id: id('project', row.domain_id) };
+    const key = JSON.stringify([place.domain_id, place.name]);
+    const isTaken = taken.has(key) || (await run.isTaken('identity_user', place));
+    taken.add(key);
+    guests.push({ ...place, name: isTaken ? row.id : row.name, default_project_id: null });
+  }
+  await run.things(
+    { table: 'identity_user', kind: 'user', what: 'users of identity providers', named: byName },
+    guests,
+  );
+  const { providers, remoteIds, protocols, mappings, serviceProviders, federatedIds } =
+    rows.federation;
+  const whole = run.whole(
+    'identity provider',
+    providers.map((row) => ({ ...row, domain_id: id('project', row.domain_id) })),
+    (row) => [['project', row.domain_id]],
+  );
+  const there = new Set(whole.map((row) => row.id));
+  const ofProvider = ({ idp_id }: { readonly idp_id: string }): boolean => there.has(idp_id);
+  await run.links('identity providers', 'identity_provider', whole);
+  await run.links('remote ids', 'identity_provider_remote_id', remoteIds.filter(ofProvider));
+  await run.links('protocols', 'identity_protocol', protocols.filter(ofProvider));
+  await run.links('mappings', 'identity_mapping', mappings);
+  await run.links('service providers', 'identity_service_provider', serviceProviders);
+  await run.links(
+    'ids at identity providers',
+    'identity_federated_user',
+    run.whole(
+      'id at an identity provider',
+      federatedIds.filter(ofProvider).map((row) => ({ ...row, user_id: id('user', row.user_id) })),
+      (row) => [['user', row.user_id]],
     ),
   );
 }
@@ -286,6 +329,12 @@ class ImportRun {
       added += await this.#insert(table, rows.slice(at, at + 100));
     }
     this.#counts.push({ what, found: rows.length, present: rows.length - added, merged: 0, added });
+  }
+
+  /** Whether something else has the name here. */
+  async isTaken(table: ThingTable['table'], thing: Thing): Promise<boolean> {
+    const other = await this.#namesake(table, thing);
+    return other !== undefined && other.id !== thing.id;
   }
 
   /** Without those that speak of what is nowhere. */

@@ -22,6 +22,7 @@ import {
   type KeystoneRow,
   type KeystoneSource,
 } from './keystone-source.ts';
+import { federationRead, type KeystoneFederation } from './keystone-federation.ts';
 import { boxOpen, boxSeal, type SecretKey } from './secret-box.ts';
 
 /** What a Keystone database holds, as rows of ours. */
@@ -34,6 +35,9 @@ export interface KeystoneRows {
     readonly implied_role_id: string;
   }[];
   readonly users: readonly UserRow[];
+  /** Users who come from identity providers. */
+  readonly guests: readonly UserRow[];
+  readonly federation: KeystoneFederation;
   readonly passwords: readonly PasswordRow[];
   readonly groups: readonly GroupRow[];
   readonly memberships: readonly { readonly group_id: string; readonly user_id: string }[];
@@ -73,7 +77,8 @@ export async function keystoneRowsRead(
 ): Promise<KeystoneRows> {
   const skipped: string[] = [];
   const projects = projectsOf(await source.rows('project'), await options(source, 'project'));
-  const { users, passwords } = await usersRead(source, world, skipped);
+  const federation = await federationRead(source);
+  const { users, guests, passwords } = await usersRead(source, world, { federation, skipped });
   const credentials = credentialsOf(await source.rows('credential'), world, credentialKeys);
   return {
     projects,
@@ -87,6 +92,8 @@ export async function keystoneRowsRead(
       implied_role_id: textIn(row, 'implied_role_id'),
     })),
     users,
+    guests,
+    federation,
     passwords,
     groups: (await source.rows('group')).map((row) => ({
       id: textIn(row, 'id'),
@@ -182,8 +189,8 @@ const rolesOf = (rows: readonly KeystoneRow[], given: Options): RoleRow[] =>
 async function usersRead(
   source: KeystoneSource,
   world: IdentityWorld,
-  skipped: string[],
-): Promise<Pick<KeystoneRows, 'users' | 'passwords'>> {
+  { federation, skipped }: { federation: KeystoneFederation; skipped: string[] },
+): Promise<Pick<KeystoneRows, 'users' | 'guests' | 'passwords'>> {
   const given = await options(source, 'user');
   const locals = new Map(
     (await source.rows('local_user')).map((row) => [textIn(row, 'user_id'), row]),
@@ -197,25 +204,27 @@ async function usersRead(
       (numberOrNull(row, 'created_at_int') ?? 0) >= (numberOrNull(held, 'created_at_int') ?? 0);
     if (isNewer) newest.set(id, row);
   }
-  const [users, passwords]: [UserRow[], PasswordRow[]] = [[], []];
+  const [users, guests, passwords]: [UserRow[], UserRow[], PasswordRow[]] = [[], [], []];
   let others = 0;
   for (const row of await source.rows('user')) {
     const id = textIn(row, 'id');
     const local = locals.get(id);
-    if (local === undefined) {
+    const guestName = federation.names.get(id);
+    if (local === undefined && guestName === undefined) {
       others++;
       continue;
     }
-    users.push({
+    (local === undefined ? guests : users).push({
       id,
       domain_id: textIn(row, 'domain_id'),
-      name: textIn(local, 'name'),
+      name: local === undefined ? guestName || id : textIn(local, 'name'),
       enabled: flag(isTrue(row, 'enabled')),
       default_project_id: textOrNull(row, 'default_project_id'),
       options: JSON.stringify(given.get(id) ?? {}),
       extra: JSON.stringify(jsonIn(row, 'extra')),
       created_at: msOf(row, 'created_at') ?? world.clock.now(),
     });
+    if (local === undefined) continue;
     const password = newest.get(String(numberOrNull(local, 'id')));
     const hash = password === undefined ? null : textOrNull(password, 'password_hash');
     if (password === undefined || hash === null) continue;
@@ -230,11 +239,9 @@ async function usersRead(
     });
   }
   if (others > 0) {
-    skipped.push(
-      `${others} users of directories and identity providers: they come when they log in`,
-    );
+    skipped.push(`${others} users of directories: they come when they log in`);
   }
-  return { users, passwords };
+  return { users, guests, passwords };
 }
 
 function assignmentOf(row: KeystoneRow): AssignmentRow {

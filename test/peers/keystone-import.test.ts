@@ -154,6 +154,21 @@ for (const [name, start] of Object.entries(servers)) {
         assert.equal((await logIn(name, `${name}-no`)).status, 401, name);
         for (const _ of [1, 2]) assert.equal((await logIn(name, `${name}-pw`)).status, 201, name);
       }
+      const [fay, namesake] = ['1'.padStart(64, '0'), '2'.padStart(64, '0')];
+      const shownUser = async (id: string) =>
+        (await cloud.call('GET', `/v3/users/${id}`, { token: await cloud.freshAdmin() })).json.user;
+      assert.deepEqual(
+        [(await shownUser(fay)).name, (await shownUser(namesake)).name],
+        ['fay', namesake],
+      );
+      assert.deepEqual((await shownUser(fay)).federated, [
+        { idp_id: 'sso', protocols: [{ protocol_id: 'openid', unique_id: 'u1' }] },
+      ]);
+      assert.deepEqual(await rolesOf(fay, '1'.repeat(32)), ['member', 'reader']);
+      const idp = await cloud.call('GET', '/v3/OS-FEDERATION/identity_providers/sso', { token });
+      assert.deepEqual(idp.json.identity_provider.remote_ids, ['https://sso.corp.test']);
+      const people = await cloud.call('GET', '/v3/OS-FEDERATION/mappings/people', { token });
+      assert.deepEqual(people.json.mapping.rules[0].local, [{ user: { name: '{0}' } }]);
       const own = { id: 'b'.repeat(32), secret: 'ci-pw' };
       const byCredential = await cloud.call('POST', '/v3/auth/tokens', {
         token: null,

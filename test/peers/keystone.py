@@ -83,6 +83,17 @@ with engine.begin() as c:
     add(c, 'assignment', type='UserProject', actor_id=f'{3:032x}', target_id='9' * 32, role_id=member, inherited=False)
     add(c, 'id_mapping', public_id='f' * 64, domain_id='d' * 32, local_id='guid-1', entity_type='user')
     add(c, 'assignment', type='UserProject', actor_id='f' * 64, target_id='1' * 32, role_id=member, inherited=False)
+    rules = [{'local': [{'user': {'name': '{0}'}}], 'remote': [{'type': 'HTTP_OIDC_SUB'}]}]
+    add(c, 'identity_provider', id='sso', enabled=True, description=None, domain_id='d' * 32, authorization_ttl=5)
+    add(c, 'idp_remote_ids', idp_id='sso', remote_id='https://sso.corp.test')
+    add(c, 'mapping', id='people', rules=json.dumps(json.dumps(rules)))
+    add(c, 'federation_protocol', id='openid', idp_id='sso', mapping_id='people', remote_id_attribute=None)
+    # Two people of the company's provider; one is called like an account.
+    for n, name in ((1, 'fay'), (2, 'ann')):
+        add(c, 'user', id=f'{n:064x}', extra='{}', enabled=True, created_at='2021-01-01 00:00:00', domain_id='d' * 32)
+        add(c, 'federated_user', id=n, user_id=f'{n:064x}', idp_id='sso', protocol_id='openid', unique_id=f'u{n}',
+            display_name=name)
+    add(c, 'assignment', type='UserProject', actor_id=f'{1:064x}', target_id='1' * 32, role_id=member, inherited=False)
     blob = json.dumps({'access': 'AKIA1', 'secret': 'secret1'}).encode()
     add(c, 'credential', id='c' * 64, user_id=f'{1:032x}', project_id='1' * 32, type='ec2', extra='{}',
         key_hash='x', encrypted_blob=Fernet(key).encrypt(blob).decode())
