@@ -69,7 +69,7 @@ function statusText(status: Status): string {
         `${host.accel === 'kvm' ? 'KVM' : 'emulation (no KVM)'}, QEMU ${host.qemuVersion}`,
     );
   for (const { service, url, isUp, reason } of apis)
-    lines.push(`${service.padEnd(12)}${isUp ? url : `DOES NOT ANSWER (${reason})`}`);
+    lines.push(`${service.padEnd(14)}${isUp ? url : `DOES NOT ANSWER (${reason})`}`);
   if (status.problems.length > 0)
     lines.push('', ...status.problems.map((problem) => `! ${problem}`));
   return lines.join('\n');
