@@ -23,12 +23,15 @@ export function oauthRequest(
     query,
   }: { readonly baseUrl: string; readonly path: string; readonly query: URLSearchParams },
 ): OAuthRequest {
+  const values = oauthValues(headers.authorization ?? '');
+  // Nearly every log-in is by something else.
+  if (Object.keys(values).length === 0) return { values, urls: [], query };
   const own = new URL(baseUrl + path);
   const asCalled = URL.parse(`${own.protocol}//${headers.host ?? own.host}${own.pathname}`);
   const urls = [own, ...(asCalled === null ? [] : [asCalled])].map(
     (url) => `${url.protocol}//${url.host}${url.pathname}`,
   );
-  return { values: oauthValues(headers.authorization ?? ''), urls: [...new Set(urls)], query };
+  return { values, urls: [...new Set(urls)], query };
 }
 
 function oauthValues(authorization: string): OAuthValues {

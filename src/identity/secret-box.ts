@@ -31,7 +31,8 @@ export interface Sealing {
 export function boxSeal(key: SecretKey, secret: BinaryLike, { nowMs, iv }: Sealing): string {
   const head = Buffer.alloc(headBytes);
   head.writeUInt8(versionByte, 0);
-  head.writeBigUInt64BE(BigInt(Math.floor(nowMs / 1000)), 1);
+  // Seconds fit into six of the eight bytes.
+  head.writeUIntBE(Math.floor(nowMs / 1000), 3, 6);
   iv.copy(head, 9);
   const cipher = createCipheriv('aes-128-cbc', key.encryption, iv);
   const signed = Buffer.concat([head, cipher.update(secret as Buffer), cipher.final()]);

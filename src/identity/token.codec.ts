@@ -67,10 +67,12 @@ export function tokenDecode(keys: readonly SecretKey[], text: string): TokenClai
   };
 }
 
+const hexPattern = /^[0-9a-f]+$/;
+
 /** Hex ids, which nearly all are, take half: length byte 0 for 16 bytes, 255 for 32 (ids of directory users). */
 function idEncode(id: string): Buffer {
-  if (/^[0-9a-f]{32}$/.test(id)) return Buffer.from(`00${id}`, 'hex');
-  if (/^[0-9a-f]{64}$/.test(id)) return Buffer.from(`ff${id}`, 'hex');
+  if (id.length === 32 && hexPattern.test(id)) return Buffer.from(`00${id}`, 'hex');
+  if (id.length === 64 && hexPattern.test(id)) return Buffer.from(`ff${id}`, 'hex');
   const text = Buffer.from(id);
   return Buffer.concat([Buffer.from([text.length]), text]);
 }

@@ -137,6 +137,12 @@ test('the API answers as its routes say', async (t) => {
       ['failure', '403', 'member-b'],
     );
   });
+  await t.test('an answer has the text that was meant, in whatever letters', async () => {
+    for (const name of ['plain', 'Grüße', 'ÿ', '文', '💩']) {
+      const answer = await server.call('POST', '/v2/things', { body: { name } });
+      assert.equal(answer.json.name, name);
+    }
+  });
   await t.test('bodies are held against the schema of the version asked for', async () => {
     const body = { name: 'x', age: 3 };
     assert.equal((await server.call('POST', '/v2/things', { body })).status, 400);
