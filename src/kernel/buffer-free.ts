@@ -1,3 +1,5 @@
+import { bufferPages } from './buffer-pages.ts';
+
 /**
  * Gives the memory of a chunk back without waiting for the garbage collector: halves the cost of receiving large
  * bodies, and more than halves that of sending them. Only for chunks that nobody else holds, and on which no write is
@@ -6,15 +8,19 @@
 export function bufferFree(chunk: Uint8Array): void {
   const { buffer, byteLength } = chunk;
   if (!(buffer instanceof ArrayBuffer) || buffer.byteLength !== byteLength) return;
-  // Either way who still had the chunk holds nothing now.
-  if (byteLength === keptBytes && kept.length < keptMost) kept.push(Buffer.from(buffer.transfer()));
-  else buffer.transfer(0);
+  // Once: who frees it again frees somebody else's.
+  if (!taken.delete(buffer)) buffer.transfer(0);
+  else if (kept.length < keptMost) kept.push(buffer);
 }
 
-const keptBytes = 1 << 20;
+const pooledBytes = 1 << 20;
 const keptMost = 4;
-const kept: Buffer<ArrayBuffer>[] = [];
+const kept: ArrayBuffer[] = [];
+const taken = new WeakSet<ArrayBuffer>();
 
-/** A buffer of its own memory, with anything in it: one that was freed, which spares the kernel the zeroing of new pages. */
-export const bufferTake = (bytes: number): Buffer<ArrayBuffer> =>
-  (bytes === keptBytes ? kept.pop() : undefined) ?? Buffer.allocUnsafeSlow(bytes);
+/** 1 MiB in whole pages, with anything in it: what was freed, which spares the kernel the zeroing of new pages. */
+export function bufferTake(): Buffer<ArrayBuffer> {
+  const buffer = kept.pop() ?? bufferPages(pooledBytes).buffer;
+  taken.add(buffer);
+  return Buffer.from(buffer, 0, pooledBytes);
+}

@@ -135,7 +135,15 @@ test('a file store keeps what it is given, in whole pages of memory and in parts
   t.after(() => rmSync(directory, { recursive: true }));
   const store = fileStore({ id: 'file', directory, reserveBytes: 0 });
   const pages = bufferPages(mib);
-  for (const sizes of [[0], [1], [4096], [mib, mib, 17], [mib, 5_000, 4096, mib], [4095, mib]]) {
+  for (const sizes of [
+    [0],
+    [1],
+    [4096],
+    [mib, mib, 17],
+    [mib, 5_000, 4096, mib],
+    [4095, mib],
+    [...Array.from({ length: 5 }, () => mib), 4097],
+  ]) {
     const writer = await store.write('key');
     const expected: Buffer[] = [];
     for (const size of sizes) {
@@ -146,8 +154,16 @@ test('a file store keeps what it is given, in whole pages of memory and in parts
     await writer.finish();
     const whole = Buffer.concat(expected);
     assert.equal(await store.sizeOf('key'), whole.length);
-    const read = Buffer.concat(await Array.fromAsync(store.read('key', 0, whole.length)));
-    assert.ok(read.equals(whole), sizes.join());
+    for (const [offset, length] of [
+      [0, whole.length],
+      [0, whole.length],
+      [4096, whole.length - 4096],
+      [mib + 3, 5],
+    ] as const) {
+      if (length < 0 || offset + length > whole.length) continue;
+      const read = Buffer.concat(await Array.fromAsync(store.read('key', offset, length)));
+      assert.ok(read.equals(whole.subarray(offset, offset + length)), `${sizes.join()} ${offset}`);
+    }
     await store.remove('key');
   }
 });

@@ -4,12 +4,16 @@ import { dirname, join } from 'node:path';
 import { Failure, unavailable } from '../../kernel/errors.ts';
 import { bufferTake } from '../../kernel/buffer-free.ts';
 import { isOfPages, pageBytes } from '../../kernel/buffer-pages.ts';
+import type { ByteRange } from '../image.model.ts';
 import type { ImageStore, StoreWriter } from './image-store.ts';
 
-const readBytes = 1 << 20;
+/** So many files that were read of late are remembered, of all stores. */
+const readLatelyMost = 1_000;
 /** How often the free space is looked at while bytes come in. */
 const spaceCheckBytes = 64 << 20;
 const partSuffix = '.part';
+/** Less is read to judge a file, not to hand it out. */
+const directReadBytes = 4 << 20;
 
 export interface FileStoreOptions {
   readonly id: string;
@@ -61,7 +65,7 @@ export function fileStore({ id, directory, reserveBytes }: FileStoreOptions): St
         throw unavailable('The image store does not answer.', { cause: error });
       }
     },
-    read: (key, offset, lengthBytes) => fileRead(join(directory, key), offset, lengthBytes),
+    read: (key, offset, lengthBytes) => fileRead(join(directory, key), { offset, lengthBytes }),
     async remove(key) {
       await rm(join(directory, key + partSuffix), { force: true });
       await rm(join(directory, key), { force: true });
@@ -77,28 +81,46 @@ export function fileStore({ id, directory, reserveBytes }: FileStoreOptions): St
 
 async function* fileRead(
   path: string,
-  offset: number,
-  lengthBytes: number,
+  { offset, lengthBytes }: ByteRange,
 ): AsyncIterable<Uint8Array> {
   let file: FileHandle;
   try {
-    file = await open(path, 'r');
+    file = await readOpen(path, { offset, lengthBytes });
   } catch (cause) {
     throw unavailable('The image store does not answer.', { cause });
   }
   try {
     for (let at = offset, left = lengthBytes; left > 0;) {
-      // A new buffer each time: the socket may still be sending the last one.
-      const buffer = bufferTake(Math.min(readBytes, left));
+      // A new buffer each time: the socket may still be sending the last one. Whole pages, also at the end.
+      const buffer = bufferTake();
       const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
       if (bytesRead === 0) throw new Error(`${path} is shorter than its record says`);
-      yield buffer.subarray(0, bytesRead);
-      at += bytesRead;
-      left -= bytesRead;
+      const chunk = buffer.subarray(0, Math.min(bytesRead, left));
+      at += chunk.length;
+      left -= chunk.length;
+      yield chunk;
     }
   } finally {
     await file.close();
   }
+}
+
+const readLately = new Set<string>();
+
+/**
+ * Most images are read once, by the one host that needs them, which is cheaper past the page cache; what is read again
+ * is kept there.
+ */
+async function readOpen(path: string, { offset, lengthBytes }: ByteRange): Promise<FileHandle> {
+  const isFirst = !readLately.has(path);
+  if (isFirst && offset % pageBytes === 0 && lengthBytes >= directReadBytes) {
+    const [oldest = ''] = readLately;
+    if (readLately.size >= readLatelyMost) readLately.delete(oldest);
+    readLately.add(path);
+    const direct = await directOpen(path, constants.O_RDONLY);
+    if (direct !== null) return direct;
+  }
+  return open(path, 'r');
 }
 
 async function fileWriter(
@@ -111,7 +133,7 @@ async function fileWriter(
   const part = path + partSuffix;
   await spaceCheck(directory, reserveBytes);
   const file = await fullDiskRefused(open(part, 'wx', 0o600));
-  const direct = await directOpen(part);
+  const direct = await directOpen(part, constants.O_WRONLY);
   let isDirect = direct !== null;
   let uncheckedBytes = 0;
   let sizeBytes = 0;
@@ -160,9 +182,9 @@ async function fileWriter(
  * Past the page cache, which would cost more than the rest of the writing and make `finish` wait for all of it at once.
  * Null: this file system has no such thing.
  */
-async function directOpen(path: string): Promise<FileHandle | null> {
+async function directOpen(path: string, mode: number): Promise<FileHandle | null> {
   try {
-    return await open(path, constants.O_WRONLY | constants.O_DIRECT);
+    return await open(path, mode | constants.O_DIRECT);
   } catch (error) {
     if (codeOf(error) === 'EINVAL') return null;
     throw error;
