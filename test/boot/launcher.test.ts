@@ -92,6 +92,18 @@ describe('the launcher', () => {
     assert.equal(calls('npm').trim().split('\n').length, 1);
   });
 
+  test('tests bring libraries of their own, also where the cloud was started first', () => {
+    programs('first-program', 'up-program', 'test-program');
+    run('up');
+    run('test', 'unit');
+    run('up');
+    run('test', 'unit');
+    const [first, second, ...more] = calls('npm').trim().split('\n');
+    assert.match(first ?? '', /--omit=dev/);
+    assert.match(second ?? '', /--include=dev/);
+    assert.deepEqual(more, []);
+  });
+
   test('another lock file means other libraries', () => {
     programs('first-program', 'up-program');
     run('up');

@@ -87,11 +87,7 @@ export const suites: readonly Suite[] = [
     cloud: false,
     needsRoot: true,
     limitMin: 30,
-    steps: () =>
-      nodeTests('directory', 'test/directory/**/*.test.ts').map((step) => ({
-        ...step,
-        within: 'test/dataplane/in-namespaces',
-      })),
+    steps: () => inNamespaces(nodeTests('directory', 'test/directory/**/*.test.ts')),
   },
   {
     name: 'peers',
