@@ -171,3 +171,10 @@ export async function imageServe(
     },
   };
 }
+
+export async function imageBytes({ url }: ImageServer, id: string): Promise<Buffer> {
+  const answer = await fetch(`${url}/image/v2/images/${id}/file`, {
+    headers: { 'X-Auth-Token': 'a' },
+  });
+  return Buffer.from(await answer.arrayBuffer());
+}
