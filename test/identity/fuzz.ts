@@ -71,17 +71,18 @@ function bodies(schema: TSchema): fc.Arbitrary<unknown> {
 
 /** So many bodies, paths and queries of each route: none may make a fault of ours. */
 export async function fuzzEveryRoute(runs: number): Promise<void> {
-  await using cloud = await cloudOpen();
+  let cloud = await cloudOpen();
   const { endpoints } = identityApi(cloud.world);
-  const ids = [
-    'default',
-    'f'.repeat(32),
-    cloud.adminProjectId,
-    '%00',
-    '%ff',
-    'a%2Fb',
-    '%F0%9F%92%A9',
-  ];
+  /** An administrator who has just disabled the own domain begins anew, in another cloud. */
+  const adminToken = async (): Promise<string> => {
+    const token = await cloud.freshAdmin().catch(() => null);
+    if (token !== null) return token;
+    await cloud[Symbol.asyncDispose]();
+    cloud = await cloudOpen();
+    return cloud.admin;
+  };
+  const own = 'the project of the administrator';
+  const ids = ['default', 'f'.repeat(32), own, '%00', '%ff', 'a%2Fb', '%F0%9F%92%A9'];
   for (const { route } of endpoints) {
     const { body } = route;
     const schema = body === undefined || body === 'stream' || 'from' in body ? null : body;
@@ -97,10 +98,14 @@ export async function fuzzEveryRoute(runs: number): Promise<void> {
     await fc.assert(
       fc.asyncProperty(requests, async (request) => {
         let at = 0;
-        const path = route.path.replace(/:\w+/g, () => request.ids[at++] ?? 'x');
+        const token = await adminToken();
+        const path = route.path.replace(/:\w+/g, () => {
+          const id = request.ids[at++] ?? 'x';
+          return id === own ? cloud.adminProjectId : id;
+        });
         const query = new URLSearchParams(request.query).toString();
         const answer = await cloud.call(route.method, `${path}?${query}`, {
-          token: await cloud.freshAdmin(),
+          token,
           ...(request.body !== undefined && { body: request.body }),
         });
         assert(answer.status < 500, `${route.id}: ${answer.text}`);
@@ -108,4 +113,5 @@ export async function fuzzEveryRoute(runs: number): Promise<void> {
       { numRuns: runs },
     );
   }
+  await cloud[Symbol.asyncDispose]();
 }
