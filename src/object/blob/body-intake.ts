@@ -117,12 +117,27 @@ export function bodyLimited({
   };
 }
 
+/** The two buffers of a body. */
+export interface BlockPair extends Disposable {
+  readonly buffers: readonly [Buffer, Buffer];
+}
+
+/**
+ * Give them back once nothing is written from them any more: of a thousand clients that left, the collector would let
+ * gigabytes stand.
+ */
+export function blockPair(): BlockPair {
+  const buffers = [Buffer.allocUnsafeSlow(blockBytes), Buffer.allocUnsafeSlow(blockBytes)] as const;
+  return { buffers, [Symbol.dispose]: () => buffers.forEach(bufferFree) };
+}
+
 /** Gathers what comes in into blocks of a MiB: many small writes would cost twice the time. Two buffers take turns. */
 export async function* blocksOf(
   { head, rest }: { readonly head: Uint8Array; readonly rest: AsyncIterable<Uint8Array> },
   check: LimitCheck,
+  { buffers }: BlockPair,
 ): AsyncIterable<Buffer> {
-  let [block, spare] = [Buffer.allocUnsafeSlow(blockBytes), Buffer.allocUnsafeSlow(blockBytes)];
+  let [block, spare] = buffers;
   let filledBytes = 0;
   let gotBytes = 0;
   const fill = function* (chunk: Uint8Array): Iterable<Buffer> {

@@ -5,7 +5,14 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Ids } from '../../kernel/ids.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Blob, BlobRead, BlobStore, BlobWrite, WrittenBlob } from './blob.model.ts';
-import { blockBytes, bodyLimited, blocksOf, BlockSums, headTake } from './body-intake.ts';
+import {
+  blockBytes,
+  blockPair,
+  bodyLimited,
+  blocksOf,
+  BlockSums,
+  headTake,
+} from './body-intake.ts';
 import { blockDecipher, blockRead, BlockReader, blocksIn } from './block-read.ts';
 import { fullDiskOf } from './disk-full.ts';
 import { DiskRoom } from './disk-room.ts';
@@ -154,9 +161,11 @@ export class DiskBlobs implements BlobStore {
     const sums = new BlockSums(id, { hashes, key, md5: true });
     const files: FileHandle[] = [];
     const temporary = this.folders.map(({ incoming }) => join(incoming, id));
+    // Given back when the files are closed, which waits for what is being written.
+    using pair = blockPair();
     try {
       for (const path of temporary) files.push(await open(path, 'wx', 0o600));
-      await blocksWrite(files, blocksOf(body, bodyLimited(limits)), sums);
+      await blocksWrite(files, blocksOf(body, bodyLimited(limits), pair), sums);
       await Promise.all(files.map((file) => file.datasync()));
       for (const file of files.splice(0)) await file.close();
       for (const [index, folder] of this.folders.entries()) {
@@ -164,7 +173,7 @@ export class DiskBlobs implements BlobStore {
         await folderSync(dirname(folder.file(id)));
       }
     } catch (error) {
-      for (const file of files) await file.close();
+      await Promise.allSettled(files.map((file) => file.close()));
       for (const path of temporary) await rm(path, { force: true });
       await this.remove(id);
       throw error;

@@ -10,7 +10,14 @@ import {
   type WrittenBlob,
 } from './blob.model.ts';
 import { blockDecipher, blocksIn, sumOf } from './block-read.ts';
-import { blockBytes, bodyLimited, blocksOf, BlockSums, headTake } from './body-intake.ts';
+import {
+  blockBytes,
+  bodyLimited,
+  blockPair,
+  blocksOf,
+  BlockSums,
+  headTake,
+} from './body-intake.ts';
 import type { DiskBlobs } from './disk-blobs.ts';
 
 /** Another store that takes the bytes: S3 or what behaves like it. Keys are ids and are never used twice. */
@@ -54,9 +61,11 @@ export class OutsideBlobs implements BlobStore {
     }
     const sums = new BlockSums(id, { hashes, key, md5: true });
     const writer = await this.outside.write(id);
+    // Not given back by hand: a client of the other store may hold what it has not sent.
+    const pair = blockPair();
     try {
       const all = { head, rest: rest ?? noMore() };
-      for await (const block of blocksOf(all, bodyLimited(limits))) {
+      for await (const block of blocksOf(all, bodyLimited(limits), pair)) {
         await writer.write(sums.take(block));
       }
       await writer.finish();
@@ -81,7 +90,11 @@ export class OutsideBlobs implements BlobStore {
     const bytes = this.outside.read(blob.id, first, end - first);
     let index = 0;
     // Two buffers take turns in there: what is given out is a copy.
-    for await (const block of blocksOf({ head: Buffer.alloc(0), rest: bytes }, () => {})) {
+    for await (const block of blocksOf(
+      { head: Buffer.alloc(0), rest: bytes },
+      () => {},
+      blockPair(),
+    )) {
       const part = parts[index++];
       if (part === undefined || crc32(block) !== sumOf(blob, part.number)) break;
       const plain = decipher === null ? Buffer.from(block) : decipher.update(block);
