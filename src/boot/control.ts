@@ -39,6 +39,7 @@ import { auditFileOpen } from './audit-file.ts';
 import { auditSinks, auditSyslogOpen } from './audit-syslog.ts';
 import { databasesOpen, type Databases, type EnginesOpen } from './control-parts.ts';
 import { hostsOpen, servicesOpen, type Services } from './control-services.ts';
+import { memoryReleaseRun } from './memory-release.ts';
 import { policyOpen } from './policy-open.ts';
 import type { RoleOptions } from './role.ts';
 
@@ -108,6 +109,7 @@ export async function controlRun(options: ControlOptions): Promise<void> {
     tasksRun(options, databases.cell, 'tasks', runner),
     tasksRun(options, databases.region, 'image-tasks', imageRunner),
     refreshRun(services.identity, signal),
+    memoryReleaseRun(clock, signal),
   ]);
   await stopped(signal);
   await drain(server);

@@ -61,6 +61,9 @@ export interface LeaseOptions {
   readonly holder: string;
 }
 
+/** All leases of a process are renewed in one turn: one commit, synced once, serves them all. */
+const untilRenewal = (nowMs: number): number => renewMs - (nowMs % renewMs);
+
 /** Runs `work` whenever this process holds the lease, until `stop`; gives the lease up at the end. */
 export async function leaseHold(
   { db, clock, log, name, holder }: LeaseOptions,
@@ -88,7 +91,7 @@ export async function leaseHold(
     });
     let renewedMs = clock.now();
     while (!ended.aborted) {
-      await clock.sleep(renewMs, ended);
+      await clock.sleep(untilRenewal(clock.now()), ended);
       if (ended.aborted) break;
       const renewed = await db
         .write((tx) => leaseTake(tx, name, holder, clock.now()))
