@@ -40,6 +40,9 @@ export interface ViewFrame {
   readonly showsUserData: boolean;
   readonly showsGroups: boolean;
   readonly hostIds: Map<string, string>;
+  /** Servers of one list share a few images and flavors: what is shown of each is made once. */
+  readonly images: Map<string, unknown>;
+  readonly flavors: Map<string, unknown>;
 }
 
 const steps = [
@@ -66,6 +69,8 @@ export function viewFrame(
     showsUserData: true,
     showsGroups: false,
     hostIds: new Map(),
+    images: new Map(),
+    flavors: new Map(),
   };
 }
 
@@ -148,7 +153,7 @@ function wholeAdd(
   view['OS-SRV-USG:terminated_at'] = usageTime(server.terminated_at);
   const groups = groupNames(ports);
   if (groups.length > 0) view['security_groups'] = groups.map((name) => ({ name }));
-  if (frame.showsAttributes) Object.assign(view, attributesView(frame, server));
+  if (frame.showsAttributes) attributesAdd(view, frame, server);
   view['OS-EXT-STS:task_state'] = server.task_state;
   view['OS-EXT-STS:vm_state'] = server.vm_state;
   view['OS-EXT-STS:power_state'] = server.power_state;
@@ -166,20 +171,23 @@ function groupNames(ports: readonly ServerPort[]): string[] {
   return names;
 }
 
-const attributesView = ({ since, showsUserData }: ViewFrame, server: ShownServer) => ({
-  'OS-EXT-SRV-ATTR:host': server.host,
-  'OS-EXT-SRV-ATTR:instance_name': instanceName(server.id),
-  'OS-EXT-SRV-ATTR:hypervisor_hostname': server.host,
-  ...(since['2.3'] && {
-    'OS-EXT-SRV-ATTR:reservation_id': server.reservation_id,
-    'OS-EXT-SRV-ATTR:launch_index': server.launch_index,
-    'OS-EXT-SRV-ATTR:hostname': server.hostname,
-    'OS-EXT-SRV-ATTR:kernel_id': '',
-    'OS-EXT-SRV-ATTR:ramdisk_id': '',
-    'OS-EXT-SRV-ATTR:root_device_name': rootDevice,
-    ...(showsUserData && { 'OS-EXT-SRV-ATTR:user_data': server.user_data }),
-  }),
-});
+function attributesAdd(
+  view: Record<string, unknown>,
+  { since, showsUserData }: ViewFrame,
+  server: ShownServer,
+): void {
+  view['OS-EXT-SRV-ATTR:host'] = server.host;
+  view['OS-EXT-SRV-ATTR:instance_name'] = instanceName(server.id);
+  view['OS-EXT-SRV-ATTR:hypervisor_hostname'] = server.host;
+  if (!since['2.3']) return;
+  view['OS-EXT-SRV-ATTR:reservation_id'] = server.reservation_id;
+  view['OS-EXT-SRV-ATTR:launch_index'] = server.launch_index;
+  view['OS-EXT-SRV-ATTR:hostname'] = server.hostname;
+  view['OS-EXT-SRV-ATTR:kernel_id'] = '';
+  view['OS-EXT-SRV-ATTR:ramdisk_id'] = '';
+  view['OS-EXT-SRV-ATTR:root_device_name'] = rootDevice;
+  if (showsUserData) view['OS-EXT-SRV-ATTR:user_data'] = server.user_data;
+}
 
 /** Nova's form for these two alone: microseconds, no zone. */
 const usageTime = (ms: number | null): string | null =>
@@ -197,15 +205,26 @@ function hostIdOf({ hostIds }: ViewFrame, { project_id, host }: ShownServer): st
   return id;
 }
 
-function imageView({ baseUrl }: ViewFrame, { image_id }: ShownServer) {
+function imageView({ baseUrl, images }: ViewFrame, { image_id }: ShownServer): unknown {
   if (image_id === null) return '';
-  return {
+  return known(images, image_id, () => ({
     id: image_id,
     links: [{ rel: 'bookmark', href: `${baseUrl}/images/${image_id}` }],
-  };
+  }));
 }
 
-function flavorView({ since, baseUrl, showsExtraSpecs }: ViewFrame, server: ShownServer) {
+function known(made: Map<string, unknown>, key: string, make: () => unknown): unknown {
+  const found = made.get(key);
+  if (found !== undefined) return found;
+  const value = make();
+  made.set(key, value);
+  return value;
+}
+
+const flavorView = (frame: ViewFrame, server: ShownServer): unknown =>
+  known(frame.flavors, server.flavor, () => flavorShown(frame, server));
+
+function flavorShown({ since, baseUrl, showsExtraSpecs }: ViewFrame, server: ShownServer) {
   const flavor = flavorParse(server.flavor);
   if (!since['2.47']) {
     const href = `${baseUrl}/flavors/${encodeURIComponent(flavor.id)}`;
