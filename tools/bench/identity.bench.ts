@@ -1,9 +1,8 @@
 import { argon2 } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { promisify } from 'node:util';
-import { processFacts, type ProcessFacts } from '../../src/boot/proc.ts';
-import type { Cloud } from '../../test/support/cloud.ts';
 import type { Bench, Measure } from './bench.ts';
+import { adminToken, controlCpuSec } from './control-load.ts';
 import { measure } from './bench.ts';
 
 const connections = 16;
@@ -59,15 +58,6 @@ const together = (work: () => Promise<boolean>): Promise<unknown> =>
       while (await work());
     }),
   );
-
-async function controlCpu(cloud: Cloud): Promise<() => number> {
-  const { programs } = JSON.parse(await cloud.welkin('status', '--json')) as {
-    programs: (ProcessFacts & { readonly name: string })[];
-  };
-  const control = programs.find(({ name }) => name === 'control');
-  if (control === undefined) throw new Error('control is not running');
-  return () => processFacts(control.pid)?.cpuSec ?? Number.NaN;
-}
 
 const logIn = (identity: object) => ({ auth: { identity } });
 
@@ -182,12 +172,10 @@ export const bench: Bench = {
   about: 'log-ins by application credential and by password, and long lists',
   async run(context) {
     const cloud = await context.cloud();
-    const issued = (await cloud.openstack('welkin', 'token', 'issue', '-f', 'json')) as {
-      id: string;
-    };
+    const token = await adminToken(cloud);
     const agent = new Agent({ keepAlive: true, maxSockets: connections });
-    const client = { url: new URL(cloud.apiUrl), agent, token: issued.id };
-    const cpuSec = await controlCpu(cloud);
+    const client = { url: new URL(cloud.apiUrl), agent, token };
+    const cpuSec = await controlCpuSec(cloud);
     try {
       return [
         await credentialMeasure(client, cpuSec),

@@ -5,9 +5,9 @@ import { Agent, request, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { processFacts, type ProcessFacts } from '../../src/boot/proc.ts';
 import type { Cloud } from '../../test/support/cloud.ts';
 import { measure, type Bench, type Measure } from './bench.ts';
+import { adminToken, controlCpuSec } from './control-load.ts';
 
 const gib = 2 ** 30;
 const records = 10_000;
@@ -139,16 +139,9 @@ export const bench: Bench = {
   about: 'images: 1 GiB up and down, records, lists',
   async run(context) {
     const cloud = await context.cloud();
-    const { id: token } = (await cloud.openstack('welkin', 'token', 'issue', '-f', 'json')) as {
-      id: string;
-    };
-    const { programs } = JSON.parse(await cloud.welkin('status', '--json')) as {
-      programs: (ProcessFacts & { readonly name: string })[];
-    };
-    const control = programs.find(({ name }) => name === 'control');
-    if (control === undefined) throw new Error('control is not running');
+    const token = await adminToken(cloud);
+    const cpuSec = await controlCpuSec(cloud);
     const agent = new Agent({ keepAlive: true, maxSockets: connections });
-    const cpuSec = (): number => processFacts(control.pid)?.cpuSec ?? Number.NaN;
     const house = { cloud, token, agent, cpuSec };
     try {
       return [...(await bytesBench(house)), ...(await recordsBench(house))];

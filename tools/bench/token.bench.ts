@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:http';
-import { processFacts, type ProcessFacts } from '../../src/boot/proc.ts';
 import type { Bench } from './bench.ts';
 import { measure } from './bench.ts';
+import { adminToken, controlCpuSec } from './control-load.ts';
 
 const connections = 32;
 const warmUpMs = 2_000;
@@ -44,15 +44,8 @@ export const bench: Bench = {
   about: 'validations of a token over HTTP, catalog included',
   async run(context) {
     const cloud = await context.cloud();
-    const { id: token } = (await cloud.openstack('welkin', 'token', 'issue', '-f', 'json')) as {
-      id: string;
-    };
-    const { programs } = JSON.parse(await cloud.welkin('status', '--json')) as {
-      programs: (ProcessFacts & { readonly name: string })[];
-    };
-    const control = programs.find(({ name }) => name === 'control');
-    if (control === undefined) throw new Error('control is not running');
-    const cpuSec = (): number => processFacts(control.pid)?.cpuSec ?? Number.NaN;
+    const token = await adminToken(cloud);
+    const cpuSec = await controlCpuSec(cloud);
     const agent = new Agent({ keepAlive: true, maxSockets: connections });
     const load = { url: new URL('/identity/v3/auth/tokens', cloud.apiUrl), token, agent };
     await loadRun(load, warmUpMs);
