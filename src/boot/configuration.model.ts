@@ -54,6 +54,8 @@ export interface Configuration {
     readonly compliance: Partial<Compliance>;
     readonly limitModel: 'flat' | 'strict_two_level';
     readonly projectDepthMax: number;
+    /** Hosts in lower case. */
+    readonly trustedDashboards: readonly string[];
     /** By a name of the operator's. */
     readonly oidc: Readonly<Record<string, OidcOptions>>;
   };

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { DirectoryOptionsSchema } from '../engines/ldap/options.ts';
-import { OidcOptionsSchema } from '../engines/oidc/options.ts';
+import { OidcOptionsSchema, safeUrlPattern } from '../engines/oidc/options.ts';
 import { logLevels } from '../kernel/log.ts';
 import { ImageSchema } from './image-configuration.ts';
 import { ObjectSchema } from './object-configuration.ts';
@@ -186,6 +186,17 @@ export const ConfigurationSchema = Type.Object(
           maximum: 20,
           description: 'How many projects may stand below one another.',
         }),
+        trusted_dashboard: Type.Array(
+          Type.String({
+            pattern: safeUrlPattern,
+            maxLength: 1_000,
+            allowed: 'an https address such as "https://dashboard.example/auth/websso/"',
+          }),
+          {
+            default: [],
+            description: 'Dashboards that get the token of a browser that logged in at a provider.',
+          },
+        ),
         oidc: Type.Record(Type.String(), OidcOptionsSchema, {
           default: {},
           description: 'OpenID providers by names of your own.',

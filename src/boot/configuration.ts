@@ -135,6 +135,7 @@ function identityOf(file: ConfigFile<Raw>): Configuration['identity'] {
   return {
     limitModel: raw.limit_model,
     projectDepthMax: raw.max_project_tree_depth,
+    trustedDashboards: raw.trusted_dashboard.map(hostLowered),
     oidc: oidcOf(file),
     compliance: {
       lockoutFailures: raw.lockout_failure_attempts,
@@ -149,6 +150,10 @@ function identityOf(file: ConfigFile<Raw>): Configuration['identity'] {
     },
   };
 }
+
+/** Browsers write hosts in lower case, operators need not. */
+const hostLowered = (url: string): string =>
+  url.replace(/^[^/]+\/\/[^/]+/, (head) => head.toLowerCase());
 
 function oidcOf(file: ConfigFile<Raw>): Configuration['identity']['oidc'] {
   const { oidc } = file.value.identity;

@@ -81,7 +81,7 @@ async function identityOpen(
   { region }: Databases,
 ): Promise<IdentityWorld> {
   const { publicUrl, password, tokenLifeSec, identity } = configuration;
-  const { limitModel, projectDepthMax, oidc } = identity;
+  const { limitModel, projectDepthMax, trustedDashboards, oidc } = identity;
   await region.migrate('identity', identityMigrations);
   const tokenKeys = keysRead(layout.tokenKeyDir);
   void keysFollow(tokenKeys, layout.tokenKeyDir, { clock, log, signal });
@@ -104,6 +104,7 @@ async function identityOpen(
       compliance: { ...complianceDefaults, ...identity.compliance },
       limitModel,
       projectDepthMax,
+      trustedDashboards,
     },
   });
   await directoryRefresh(world);

@@ -10,7 +10,8 @@ import {
 import { backOffFailure, backOffWait } from './back-off.ts';
 import { refused } from './delegation.ts';
 import { expecting, missing, statusOf } from './failure.ts';
-import { federatedIdentify } from './federated-log-in.ts';
+import { federatedIdentify, type Evidence } from './federated-log-in.ts';
+import type { ProtocolNamed } from './federation-protocol.ts';
 import type { IdentityContext, IdentityWorld } from './identity.world.ts';
 import {
   methodsMissing,
@@ -43,13 +44,13 @@ export async function authenticate(
   return await logIn(context, prove, { receipt: came.receipt, scope: auth.scope });
 }
 
-/** The same for somebody whom an identity provider has sent, with a token of its own. */
+/** The same for somebody whom an identity provider has sent. */
 export async function federatedAuthenticate(
   context: IdentityContext,
-  named: { readonly idpId: string; readonly protocolId: string },
-  came: { readonly authorization: string | undefined; readonly receipt: string | null },
+  named: ProtocolNamed,
+  came: { readonly evidence: Evidence; readonly receipt: string | null },
 ): Promise<IssuedToken | MoreNeeded> {
-  const prove = () => federatedIdentify(context.world, named, came.authorization);
+  const prove = () => federatedIdentify(context.world, named, came.evidence);
   return await logIn(context, prove, { receipt: came.receipt, scope: undefined });
 }
 
@@ -362,7 +363,7 @@ async function projectFind(
 }
 
 /** CADF: who tried, how it ended, and why; the reason never reaches the client. */
-function attemptRecord(
+export function attemptRecord(
   context: IdentityContext,
   who: Identified | null,
   failure: Failure | null,

@@ -1,5 +1,6 @@
 import { endpointsOf, type Endpoint } from '../kernel/http/endpoint.ts';
 import { federatedAuthenticate } from './auth.ts';
+import { bearerEvidence } from './federated-bearer.ts';
 import type { IdentityWorld } from './identity.world.ts';
 import { ReceiptReply, TokenReply } from './token.schema.ts';
 import { logInReply } from './token.routes.ts';
@@ -23,9 +24,9 @@ const logIn = (id: string, method: 'GET' | 'POST'): Endpoint<IdentityWorld> =>
       const receipt = headers['openstack-auth-receipt'];
       const issued = await federatedAuthenticate(
         context,
-        { idpId, protocolId },
+        { idpId, id: protocolId },
         {
-          authorization: headers.authorization,
+          evidence: bearerEvidence(context.world, headers.authorization),
           receipt: typeof receipt === 'string' ? receipt : null,
         },
       );

@@ -124,6 +124,19 @@ export async function protocolList(tx: Tx, idpId: string): Promise<Protocol[]> {
   return rows.map(protocolOf);
 }
 
+/** Enabled identity providers that have a protocol of this id. */
+export async function providerIdsOf(tx: Tx, protocolId: string): Promise<string[]> {
+  const rows = await tx
+    .selectFrom('identity_protocol as q')
+    .innerJoin('identity_provider as p', 'p.id', 'q.idp_id')
+    .select('p.id')
+    .where('q.id', '=', protocolId)
+    .where('p.enabled', '=', 1)
+    .orderBy('p.id')
+    .execute();
+  return rows.map(({ id }) => id);
+}
+
 export async function protocolInsert(tx: Tx, protocol: Protocol): Promise<void> {
   await unique('federation_protocol', `Duplicate entry with ID ${protocol.id}`, () =>
     tx.insertInto('identity_protocol').values(protocolRowOf(protocol)).execute(),

@@ -34,11 +34,13 @@ import { tokenRoutes } from './token.routes.ts';
 import { trustRoutes } from './trust.routes.ts';
 import { userRoutes } from './user.routes.ts';
 import { versionRoutes } from './version.routes.ts';
+import { webssoRoutes } from './websso.routes.ts';
 
 export const identityEndpoints: readonly Endpoint<IdentityWorld>[] = [
   ...tokenRoutes,
   ...authScopeRoutes,
   ...federationAuthRoutes,
+  ...webssoRoutes,
   ...domainRoutes,
   ...domainConfigRoutes,
   ...projectRoutes,

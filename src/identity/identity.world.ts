@@ -26,6 +26,8 @@ export interface IdentitySettings {
   readonly projectDepthMax: number;
   /** Whether limits of a domain bound those of its projects. */
   readonly limitModel: LimitModel;
+  /** Where browsers that logged in at a provider may be sent with a token. */
+  readonly trustedDashboards: readonly string[];
   readonly compliance: Compliance;
 }
 
@@ -37,6 +39,7 @@ const identityDefaults: IdentitySettings = {
   hashConcurrency: 2,
   projectDepthMax: 5,
   limitModel: 'flat',
+  trustedDashboards: [],
   compliance: complianceDefaults,
 };
 

@@ -29,6 +29,9 @@ const named: Readonly<Record<string, string>> = {
     'ext/OS-EP-FILTER/1.0/rel/endpoints_in_endpoint_group',
   '/OS-EP-FILTER/endpoint_groups/:endpointGroupId/projects':
     'ext/OS-EP-FILTER/1.0/rel/projects_associated_with_endpoint_group',
+  '/auth/OS-FEDERATION/websso/:protocolId': 'ext/OS-FEDERATION/1.0/rel/websso',
+  '/auth/OS-FEDERATION/identity_providers/:idpId/protocols/:protocolId/websso':
+    'ext/OS-FEDERATION/1.0/rel/identity_providers_websso',
   '/policies/:policyId/OS-ENDPOINT-POLICY/endpoints/:endpointId':
     'ext/OS-ENDPOINT-POLICY/1.0/rel/endpoint_policy_association',
   '/policies/:policyId/OS-ENDPOINT-POLICY/services/:serviceId':

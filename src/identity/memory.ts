@@ -13,6 +13,7 @@ const accessKeyLimit = 20_000;
 const credentialLimit = 10_000;
 const passcodeLimit = 10_000;
 const nonceLimit = 50_000;
+const returnLimit = 10_000;
 const suspectLimit = 10_000;
 const subjectLimit = 10_000;
 const verifiedLimit = 10_000;
@@ -55,6 +56,8 @@ export class IdentityMemory {
   readonly passcodes = new BoundedMap<string, true>(passcodeLimit);
   /** Requests signed with OAuth1 that came already; their times are minutes old at most. */
   readonly nonces = new BoundedMap<string, true>(nonceLimit);
+  /** Log-ins of browsers that came back from their provider: each does once. */
+  readonly returns = new BoundedMap<string, true>(returnLimit);
   /** Addresses from which log-ins failed: see back-off.ts. */
   readonly suspects = new BoundedMap<string, Suspect>(suspectLimit);
   /** Before the computing of password hashes. */

@@ -128,6 +128,10 @@ const refused: readonly { text: string; says: RegExp }[] = [
     text: '[identity.oidc.sso]\nissuer = "https://sso.example"',
     says: /identity\.oidc\.sso\.audience: tokens for others would open the cloud/,
   },
+  {
+    text: '[identity]\ntrusted_dashboard = ["http://dashboard.example/auth/websso/"]',
+    says: /welkin\.toml:2: identity\.trusted_dashboard/,
+  },
   { text: 'listen = \n', says: /welkin\.toml:1: not TOML: / },
   { text: 'demo = true\ndemo = false', says: /welkin\.toml:2: not TOML: / },
 ];

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import type { JWTPayload } from 'jose';
+import type { OidcOptions } from '../../src/engines/oidc/options.ts';
 import { oidcProvider } from '../../src/engines/oidc/provider.ts';
 import { client, openIdPeerStart, type OpenIdPeer } from '../support/openid.ts';
 import { cloudOpen, type Answer, type TestCloud } from './support.ts';
 
 export const base = '/v3/OS-FEDERATION';
+/** As a hostile operator would write it. */
+export const dashboard = `https://dashboard.example/auth/websso/?a="><script>alert(1)</script>&b='`;
 export const authPath = `${base}/identity_providers/company/protocols/openid/auth`;
 export const tokenIn = ({ headers }: Answer): string => headers.get('x-subject-token') ?? '';
 
@@ -45,10 +48,16 @@ export interface Company extends AsyncDisposable {
 export async function companyOpen(
   provider: object = {},
   mapping: unknown = rules,
+  oidc: Partial<OidcOptions> = {},
 ): Promise<Company> {
   const peer = await openIdPeerStart();
-  const cloud = await cloudOpen({}, (clock) => {
-    const options = { issuer: peer.issuer, client_id: client.id };
+  const cloud = await cloudOpen({ trustedDashboards: [dashboard] }, (clock) => {
+    const options = {
+      issuer: peer.issuer,
+      client_id: client.id,
+      client_secret: client.secret,
+      ...oidc,
+    };
     return new Map([['sso', oidcProvider(options, { now: () => clock.now() })]]);
   });
   const put = async (path: string, body: unknown): Promise<void> => {

@@ -36,7 +36,10 @@ export const OidcOptionsSchema = Type.Object(
       }),
     ),
     client_id: text('The client that this cloud is at the provider.'),
-    client_secret: text('Its secret, where the provider is asked about tokens.'),
+    client_secret: text('Its secret, where browsers log in or the provider is asked about tokens.'),
+    scope: text(
+      'What the provider is asked to tell of who logs in with a browser. Not given: `openid profile email`.',
+    ),
     introspection: Type.Optional(
       Type.Boolean({
         description:

@@ -15,9 +15,21 @@ export interface ProviderRequest {
   /** A form to post; without it the document is fetched. */
   readonly form?: {
     readonly fields: Readonly<Record<string, string>>;
-    readonly clientId: string;
-    readonly clientSecret: string;
+    /** The client that asks. */
+    readonly basic?: { readonly id: string; readonly secret: string };
   };
+  /** An access token of the user whom is asked about. */
+  readonly bearer?: string;
+}
+
+/** It has answered with one of the errors of RFC 6749. */
+export class ProviderRefusal extends OidcUnavailable {
+  readonly code: string;
+
+  constructor(message: string, code: string) {
+    super(message);
+    this.code = code;
+  }
 }
 
 /** The JSON object a provider answers. Redirects are not followed: it names its own addresses. */
@@ -26,11 +38,9 @@ export async function providerAsk(asked: ProviderRequest): Promise<Record<string
   if (!safeUrl.test(url)) throw new OidcUnavailable(`${url} is not an https address`);
   try {
     const { status, text } = await send(asked);
-    if (status !== 200) throw new OidcUnavailable(`${url} answered with status ${status}`);
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      return value as Record<string, unknown>;
-    }
+    if (status !== 200) throw refusalOf(url, status, text);
+    const value = objectIn(text);
+    if (value !== null) return value;
     throw new OidcUnavailable(`${url} did not answer with an object`);
   } catch (error) {
     if (error instanceof OidcUnavailable) throw error;
@@ -40,11 +50,32 @@ export async function providerAsk(asked: ProviderRequest): Promise<Record<string
   }
 }
 
-async function send({ url, ca, form }: ProviderRequest): Promise<{ status: number; text: string }> {
+function objectIn(text: string): Record<string, unknown> | null {
+  const value: unknown = JSON.parse(text);
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isObject ? (value as Record<string, unknown>) : null;
+}
+
+/** RFC 6749 section 5.2 where it is one; what else it wrote is not ours to show. */
+function refusalOf(url: string, status: number, text: string): OidcUnavailable {
+  const message = `${url} answered with status ${status}`;
+  if (status !== 400 || !text.startsWith('{')) return new OidcUnavailable(message);
+  const code = objectIn(text)?.['error'];
+  if (typeof code !== 'string' || !/^[\w.-]{1,64}$/.test(code)) return new OidcUnavailable(message);
+  return new ProviderRefusal(`${message} and ${code}`, code);
+}
+
+async function send({
+  url,
+  ca,
+  form,
+  bearer,
+}: ProviderRequest): Promise<{ status: number; text: string }> {
   const body = form === undefined ? null : new URLSearchParams(form.fields).toString();
   const headers = {
     Accept: 'application/json',
-    ...(form !== undefined && { Authorization: basic(form.clientId, form.clientSecret) }),
+    ...(form?.basic !== undefined && { Authorization: basic(form.basic) }),
+    ...(bearer !== undefined && { Authorization: `Bearer ${bearer}` }),
     ...(body !== null && { 'Content-Type': 'application/x-www-form-urlencoded' }),
   };
   const open = url.startsWith('https:') ? httpsRequest : httpRequest;
@@ -73,7 +104,7 @@ async function send({ url, ca, form }: ProviderRequest): Promise<{ status: numbe
 }
 
 /** RFC 6749 section 2.3.1: both are form-encoded first. */
-function basic(id: string, secret: string): string {
+function basic({ id, secret }: { readonly id: string; readonly secret: string }): string {
   const encoded = [id, secret].map((text) => new URLSearchParams({ '': text }).toString().slice(1));
   return `Basic ${Buffer.from(encoded.join(':')).toString('base64')}`;
 }
