@@ -27,7 +27,11 @@ export interface StoreProgramOptions {
 
 /** Of a store program's owner. */
 export const storeKeys = { access: 'TESTACCESS', secret: 'testsecret' } as const;
-const { access, secret } = storeKeys;
+
+export interface AccessKeys {
+  readonly access: string;
+  readonly secret: string;
+}
 
 /** `welkin object` on a folder and a port of its own, with one access key. */
 export async function storeProgram(options: StoreProgramOptions = {}): Promise<StoreProgram> {
@@ -64,7 +68,7 @@ async function started(
   words: readonly string[],
 ): Promise<ChildProcess> {
   const argv = ['src/main.ts', 'object', '--data', folder, '--listen', `127.0.0.1:${port}`];
-  const key = ['--s3-key', `${access}:${secret}`];
+  const key = ['--s3-key', `${storeKeys.access}:${storeKeys.secret}`];
   const child = spawn(process.execPath, [...argv, ...key, ...words], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -112,9 +116,11 @@ export interface S3Ask {
 export class S3Client {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
   readonly #port: number;
+  readonly #keys: AccessKeys;
 
-  constructor(port: number) {
+  constructor(port: number, keys: AccessKeys = storeKeys) {
     this.#port = port;
+    this.#keys = keys;
   }
 
   close(): void {
@@ -123,7 +129,7 @@ export class S3Client {
 
   async ask(asked: S3Ask): Promise<S3Answer> {
     const { promise, resolve, reject } = Promise.withResolvers<S3Answer>();
-    const headers = signed(this.#port, asked);
+    const headers = signed(this.#port, this.#keys, asked);
     const query = queryText(asked.query ?? {});
     const path = query === '' ? asked.path : `${asked.path}?${query}`;
     const { method, body } = asked;
@@ -155,7 +161,8 @@ const queryText = (query: Readonly<Record<string, string>>): string =>
     .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`)
     .join('&');
 
-function signed(port: number, { method, path, query = {}, headers = {}, body }: S3Ask) {
+function signed(port: number, { access, secret }: AccessKeys, asked: S3Ask) {
+  const { method, path, query = {}, headers = {}, body } = asked;
   const time = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
   const scope = `${time.slice(0, 8)}/us-east-1/s3/aws4_request`;
   const all: Record<string, string> = {

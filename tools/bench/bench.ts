@@ -8,7 +8,12 @@ export interface Measure {
   /** What it is held against; null: told for information. */
   readonly target: { readonly atMost: number } | { readonly atLeast: number } | null;
   /** The same work done by something else on this machine in the same minutes, such as a QEMU started by hand. */
-  readonly reference: { readonly what: string; readonly value: number } | null;
+  readonly references: readonly Reference[];
+}
+
+export interface Reference {
+  readonly what: string;
+  readonly value: number;
 }
 
 export interface BenchContext {
@@ -28,8 +33,8 @@ export const measure = (
   what: string,
   value: number,
   unit: string,
-  against: Partial<Pick<Measure, 'target' | 'reference'>> = {},
-): Measure => ({ what, value, unit, target: null, reference: null, ...against });
+  against: Partial<Pick<Measure, 'target' | 'references'>> = {},
+): Measure => ({ what, value, unit, target: null, references: [], ...against });
 
 /** How the figure stands to its target: 1 is just met, 2 is twice as good. Null without a target. */
 export function targetRatio({ value, target }: Measure): number | null {
@@ -37,6 +42,6 @@ export function targetRatio({ value, target }: Measure): number | null {
   return 'atMost' in target ? target.atMost / value : value / target.atLeast;
 }
 
-/** The figure as a multiple of its reference. */
-export const referenceRatio = ({ value, reference }: Measure): number | null =>
-  reference === null ? null : value / reference.value;
+/** The figure as a multiple of one of its references. */
+export const referenceRatio = ({ value }: Measure, reference: Reference): number =>
+  value / reference.value;

@@ -1,17 +1,7 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { processFacts } from '../../src/boot/proc.ts';
-import { S3Client, storeProgram, type S3Ask } from '../../test/support/object-store.ts';
-import { measure, type Bench, type Measure } from './bench.ts';
-
-/** A server of objects and the processes that spend CPU for it. */
-interface Peer {
-  readonly client: S3Client;
-  readonly pids: () => readonly number[];
-}
+import { storeProgram, type S3Ask } from '../../test/support/object-store.ts';
+import { measure, type Bench, type Measure, type Reference } from './bench.ts';
+import { nginxStart, swiftStart, type Peer } from './object-peers.ts';
 
 interface Work {
   readonly what: string;
@@ -25,7 +15,6 @@ interface Work {
 const small = Buffer.alloc(4096, 'welkin');
 const large = Buffer.alloc(64 << 20, 'welkin');
 const listed = 100_000;
-/** Of them, those that are put while measured; the others only make the listing long. */
 const counts = { small: 3000, alone: 300, large: 4, list: 30 };
 
 const works: readonly Work[] = [
@@ -75,50 +64,44 @@ async function worked(
 const cpuSec = (pids: readonly number[]): number =>
   pids.reduce((sum, pid) => sum + (processFacts(pid)?.cpuSec ?? 0), 0);
 
-/** nginx with WebDAV: it does not synchronise what it writes, so it is a bound and no peer. Null: not installed. */
-async function nginxStart(): Promise<(Peer & Disposable) | null> {
-  const module = '/usr/lib/nginx/modules/ngx_http_dav_ext_module.so';
-  if (!existsSync('/usr/sbin/nginx') || !existsSync(module)) return null;
-  const folder = mkdtempSync(join(tmpdir(), 'welkin-nginx-'));
-  const port = await freePort();
-  for (const part of ['data', 'temp']) mkdirSync(join(folder, part));
-  writeFileSync(
-    join(folder, 'nginx.conf'),
-    `user root; daemon off; worker_processes 1; pid ${folder}/pid; error_log ${folder}/error.log;
-    events {}
-    http { access_log off; server { listen 127.0.0.1:${port}; root ${folder}/data; client_max_body_size 0;
-      client_body_temp_path ${folder}/temp;
-      location / { dav_methods PUT DELETE; create_full_put_path on; } } }`,
-  );
-  const child = spawn('/usr/sbin/nginx', ['-c', join(folder, 'nginx.conf')], { stdio: 'ignore' });
-  const client = new S3Client(port);
-  for (let tries = 0; ; tries++) {
-    const answer = await client.ask({ method: 'GET', path: '/' }).catch(() => null);
-    if (answer !== null) break;
-    if (tries > 100) throw new Error('nginx did not start');
-    await new Promise((resolve) => setTimeout(resolve, 100));
+/** The same by others, if they are here. Swift is slow enough to be measured by a tenth of the work. */
+async function referencesOf(
+  { nginx, swift }: { readonly nginx: Peer | null; readonly swift: Peer | null },
+  each: Work,
+): Promise<Reference[]> {
+  const found: Reference[] = [];
+  if (swift !== null) {
+    const count = Math.max(2, each.count / 10);
+    found.push({ what: 'Swift', value: await worked(swift, { ...each, count }) });
   }
-  const workers = (): number[] =>
-    execFileSync('ps', ['-o', 'pid=', '--ppid', String(child.pid)], { encoding: 'utf8' })
-      .split('\n')
-      .flatMap((line) => (line.trim() === '' ? [] : [Number(line)]));
-  return {
-    client,
-    pids: workers,
-    [Symbol.dispose]() {
-      client.close();
-      child.kill('SIGTERM');
-      rmSync(folder, { recursive: true });
-    },
-  };
+  if (nginx !== null) {
+    found.push({ what: 'nginx, not durable', value: await worked(nginx, each) });
+  }
+  return found;
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+/** Names to list are put first; Swift gets as many as one answer tells. */
+async function listingMeasure(
+  store: Peer,
+  swift: Peer | null,
+  print: (line: string) => void,
+): Promise<Measure> {
+  const names = Number(process.env['WELKIN_BENCH_LISTED'] ?? listed);
+  print(`object: ${names} names to list`);
+  const byte = Buffer.alloc(1);
+  const fill = { what: 'filling', clients: 32, target: null };
+  await worked(store, { ...fill, count: names, ask: (n) => put(`/bench/n/${n}`, byte) });
+  const query = { 'list-type': '2', prefix: 'n/5' };
+  const ask = (): S3Ask => ({ ...get('/bench'), query });
+  const list = work('listing 1,000 names', 8, counts.list, 1, ask);
+  const value = await worked(store, list);
+  const references: Reference[] = [];
+  if (swift !== null) {
+    const count = 1100;
+    await worked(swift, { ...fill, count, ask: (n) => put(`/bench/n/5${n}`, byte) });
+    references.push({ what: `Swift of ${count}`, value: await worked(swift, list) });
+  }
+  return measure(list.what, value, 'ms of CPU', { target: { atMost: 8 }, references });
 }
 
 export const bench: Bench = {
@@ -126,35 +109,28 @@ export const bench: Bench = {
   about: 'CPU of the object store for each operation, through S3',
   async run({ print }) {
     await using store = await storeProgram();
-    using nginx = await nginxStart();
-    const peer: Peer = store;
-    await store.client.ask({ method: 'PUT', path: '/bench' });
-    const warm = { count: 2000, clients: 16, target: null, what: 'warm-up' };
-    await worked(peer, { ...warm, ask: (n) => put(`/bench/w/${n}`, small) });
-    await worked(peer, { ...warm, ask: (n) => get(`/bench/w/${n}`) });
+    await using nginx = await nginxStart();
+    await using swift = await swiftStart();
+    const warm = { clients: 16, target: null, what: 'warm-up' };
+    for (const peer of [store, swift]) {
+      if (peer === null) continue;
+      const count = peer === store ? 2000 : 100;
+      await peer.client.ask({ method: 'PUT', path: '/bench' });
+      await worked(peer, { ...warm, count, ask: (n) => put(`/bench/w/${n}`, small) });
+      await worked(peer, { ...warm, count, ask: (n) => get(`/bench/w/${n}`) });
+    }
     const measures: Measure[] = [];
     for (const each of works) {
-      const value = await worked(peer, each);
-      const bound = nginx === null ? null : await worked(nginx, each);
+      const value = await worked(store, each);
+      const references = await referencesOf({ nginx, swift }, each);
       measures.push(
         measure(each.what, value, 'ms of CPU', {
           ...(each.target !== null && { target: { atMost: each.target } }),
-          ...(bound !== null && { reference: { what: 'nginx, not durable', value: bound } }),
+          references,
         }),
       );
     }
-    const names = Number(process.env['WELKIN_BENCH_LISTED'] ?? listed);
-    print(`object: ${names} names to list`);
-    const fill = { what: 'filling', count: names, clients: 32, target: null };
-    await worked(peer, { ...fill, ask: (n) => put(`/bench/n/${n}`, Buffer.alloc(1)) });
-    const query = { 'list-type': '2', prefix: 'n/5' };
-    const list = work('listing 1,000 names', 8, counts.list, 1, () => ({
-      ...get('/bench'),
-      query,
-    }));
-    measures.push(
-      measure(list.what, await worked(peer, list), 'ms of CPU', { target: { atMost: 8 } }),
-    );
+    measures.push(await listingMeasure(store, swift, print));
     const memory = store.pids().reduce((sum, pid) => sum + (processFacts(pid)?.pssMib ?? 0), 0);
     measures.push(measure('memory after all this', memory, 'MiB'));
     return measures;

@@ -81,16 +81,18 @@ export function reportText({ machine, benches }: BenchReport): string {
 }
 
 function rowOf(one: Measure): string[] {
-  const { value, unit, target, reference } = one;
+  const { value, unit, target, references } = one;
   const ratio = targetRatio(one);
-  const compared = referenceRatio(one);
   return [
     `${number(value)} ${unit}`,
     targetText(target),
     ratio === null ? '' : `${number(ratio)}${ratio >= 1 ? '' : ' MISSED'}`,
-    reference === null || compared === null
-      ? ''
-      : `${number(compared)} x ${reference.what} (${number(reference.value)} ${unit})`,
+    references
+      .map(
+        (each) =>
+          `${number(referenceRatio(one, each))} x ${each.what} (${number(each.value)} ${unit})`,
+      )
+      .join(', '),
   ];
 }
 
