@@ -26,7 +26,7 @@ export function testDisk(sizeMib: number): TestDisk {
   const folder = mkdtempSync(join(tmpdir(), 'welkin-disk-'));
   const [image, path] = [join(folder, 'image'), join(folder, 'disk')];
   writeFileSync(image, '');
-  truncateSync(image, sizeMib << 20);
+  truncateSync(image, sizeMib * 2 ** 20);
   mkdirSync(path);
   run('mkfs.ext4', '-q', image);
   const mount = (): void => void run('mount', '-o', 'loop', image, path);

@@ -20,7 +20,8 @@ async function ended(store: StoreProgram, signal: NodeJS.Signals): Promise<void>
 }
 
 test(`the power fails ${cuts} times under a mixed load: what was acknowledged is there, whole, and listed`, async () => {
-  using disk = testDisk(512);
+  // What was overwritten in the last minute is kept for its readers: here that is everything.
+  using disk = testDisk(16 << 10);
   const folder = join(disk.path, 'store');
   await using store = await storeProgram({ folder });
   const load = new CheckedLoad(store.client);
@@ -35,7 +36,7 @@ test(`the power fails ${cuts} times under a mixed load: what was acknowledged is
     disk.mountAgain();
     await store.restart();
     await load.verify();
-    assert.deepEqual(load.faults, []);
+    assert.deepEqual(load.faults.slice(0, 5), [], `after ${n + 1} cuts`);
     load.resume();
   }
   assert.ok(load.acknowledged > cuts * 10, `only ${load.acknowledged} writes were acknowledged`);
@@ -71,7 +72,7 @@ test('a full disk refuses what is new, serves and deletes what is there, and tak
 
 function assertFull({ status, body }: S3Answer): void {
   assert.ok(
-    status === 507 || /QuotaExceeded|Storage|Full/.test(body.toString()),
+    status === 403 && /QuotaExceeded.*The object store is full/.test(body.toString()),
     `${status} ${body.toString()}`,
   );
 }

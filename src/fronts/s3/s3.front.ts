@@ -112,7 +112,8 @@ function failureOf(error: unknown): S3Failure | null {
   if (error instanceof S3Failure) return error;
   if (!(error instanceof Failure)) return null;
   const named = codeOfType[error.type ?? ''];
-  const isTold = error.type === 'ObjectLocked' || error.kind === 'over_quota';
+  const isTold =
+    error.type === 'ObjectLocked' || error.kind === 'over_quota' || error.kind === 'no_capacity';
   return new S3Failure(named ?? codeOfKind[error.kind], isTold ? error.message : undefined, {
     cause: error,
   });
