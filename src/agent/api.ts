@@ -297,6 +297,14 @@ export interface ImageFacts {
   readonly sha512: string;
 }
 
+/** What the host has of an image, and what became of it there. */
+export interface ImageCopy extends ImageFacts {
+  readonly copiedAt: number;
+  readonly readAt: number;
+  /** Disks that are built on it, or shall be. */
+  readonly diskCount: number;
+}
+
 export interface SnapshotWanted {
   readonly serverId: string;
   readonly diskId: string;
@@ -346,12 +354,12 @@ export interface AgentClient {
   routerPut(wanted: RouterWanted, digest: string): Promise<void>;
   routerDelete(id: string): Promise<void>;
 
-  imageList(): Promise<readonly ImageFacts[]>;
+  imageList(): Promise<readonly ImageCopy[]>;
   /** Null when the host does not have the image. */
   imageGet(imageId: string): Promise<ImageFacts | null>;
   /** Streams the image into the cache of the host, which verifies `sha512` before it accepts it. */
   imagePut(facts: ImageFacts, bytes: AsyncIterable<Uint8Array>): Promise<void>;
-  /** Refused (false) while a disk is built on it. */
+  /** Refused (false) while a disk is built on it, or shall be. */
   imageDelete(imageId: string): Promise<boolean>;
 
   /** Acknowledges a durable document; progress comes as reports. */

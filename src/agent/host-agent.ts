@@ -6,7 +6,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { invalid } from '../kernel/errors.ts';
 import { isUuid } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
-import type { AgentClient, HostFacts, ImageFacts, Report, ServerWanted } from './api.ts';
+import type { AgentClient, HostFacts, ImageCopy, ImageFacts, Report, ServerWanted } from './api.ts';
 import { Gate } from './gate.ts';
 import { bootIdRead, hostFactsRead, qemuVersionRead } from './host-facts.ts';
 import { metadataRender } from './metadata.ts';
@@ -20,8 +20,10 @@ import { guestCommand } from './server/guest-agent.ts';
 import type { ServerHost } from './server/host.ts';
 import { passwordBox } from './server/password-box.ts';
 import { serverPaths } from './server/record.ts';
+import type { Server } from './server/server.ts';
 import { Servers } from './server/servers.ts';
-import { imageCacheOpen, type ImageCache } from './storage/images.ts';
+import { fileTimes } from './storage/files.ts';
+import { imageCacheOpen, type CachedImage, type ImageCache } from './storage/images.ts';
 import { Snapshots } from './storage/snapshots.ts';
 
 export interface HostAgentOptions {
@@ -178,7 +180,22 @@ class LocalAgent implements HostAgent {
   routerPut: AgentClient['routerPut'] = (wanted, digest) => this.#network.routerPut(wanted, digest);
   routerDelete: AgentClient['routerDelete'] = (id) => this.#network.routerDelete(id);
 
-  imageList: AgentClient['imageList'] = async () => this.#parts.images.list().map(factsOf);
+  imageList: AgentClient['imageList'] = async () => {
+    const { images, servers } = this.#parts;
+    const copies: ImageCopy[] = [];
+    for (const image of images.list()) {
+      const times = await fileTimes(image.path);
+      if (times === null) continue;
+      const { changedAt: copiedAt, readAt } = times;
+      copies.push({
+        ...factsOf(image),
+        copiedAt,
+        readAt,
+        diskCount: diskCount(servers.list(), image),
+      });
+    }
+    return copies;
+  };
 
   imageGet: AgentClient['imageGet'] = async (imageId) => {
     const image = this.#parts.images.get(imageId);
@@ -192,15 +209,9 @@ class LocalAgent implements HostAgent {
 
   imageDelete: AgentClient['imageDelete'] = async (imageId) => {
     const { images, servers } = this.#parts;
-    const path = images.get(imageId)?.path;
-    const isUsed = servers
-      .list()
-      .some(
-        ({ wanted, disks }) =>
-          disks.some(({ backingPath }) => backingPath !== null && backingPath === path) ||
-          wanted.disks.some(({ source }) => source.kind === 'image' && source.imageId === imageId),
-      );
-    if (isUsed) return false;
+    const image = images.get(imageId);
+    if (image === null) return true;
+    if (diskCount(servers.list(), image) > 0) return false;
     await images.delete(imageId);
     return true;
   };
@@ -263,6 +274,18 @@ function wantedCheck({ id, disks, nics }: ServerWanted): void {
   }
   for (const nic of nics) idCheck('port', nic.portId);
 }
+
+/** On a copy: what is built, and what a document wants that is not built yet. */
+const diskCount = (servers: readonly Server[], { imageId, path }: CachedImage): number =>
+  servers
+    .map(({ wanted, disks }) =>
+      Math.max(
+        disks.filter(({ backingPath }) => backingPath === path).length,
+        wanted.disks.filter(({ source }) => source.kind === 'image' && source.imageId === imageId)
+          .length,
+      ),
+    )
+    .reduce((sum, count) => sum + count, 0);
 
 const factsOf = ({ imageId, format, sizeBytes, sha512 }: ImageFacts): ImageFacts => ({
   imageId,

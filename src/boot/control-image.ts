@@ -7,6 +7,7 @@ import { identityPort } from '../identity/port.ts';
 import { imageMigrations } from '../image/image.migrations.ts';
 import {
   imageSettingsDefault,
+  type HostCopies,
   type ImageWorld,
   type Regions,
   type TaskSignals,
@@ -36,12 +37,13 @@ export interface ImageParts {
   readonly policy: Policy;
   readonly identity: IdentityWorld;
   readonly tasks: TaskSignals;
+  readonly copies: HostCopies;
 }
 
 export async function imageOpen(
   options: RoleOptions,
   { region }: Databases,
-  { policy, identity, tasks }: ImageParts,
+  { policy, identity, tasks, copies }: ImageParts,
 ): Promise<ImageWorld> {
   const { layout, log } = options;
   await region.migrate('image', imageMigrations);
@@ -70,6 +72,7 @@ export async function imageOpen(
         identityPort(identity).projectLimits('image', options.configuration.region, projectId),
     },
     tasks,
+    copies,
     regions: regionsOf(options, identity),
     certificates: { get: (id) => certificateRead(image.certificatesDir, id) },
     converter:

@@ -8,6 +8,7 @@ import {
   type ComputeWorld,
   type TaskSignals,
 } from '../compute/compute.world.ts';
+import { hostCopies } from '../compute/host-copies.ts';
 import { flavorSeed } from '../compute/flavor-seed.ts';
 import { ldapDirectory } from '../engines/ldap/directory.ts';
 import { DirectoryRegistry } from '../identity/directory-registry.ts';
@@ -58,10 +59,16 @@ export async function servicesOpen(
 ): Promise<Services> {
   const { tasks, imageTasks } = signals;
   const identity = await identityOpen(options, databases);
-  const image = await imageOpen(options, databases, { policy, identity, tasks: imageTasks });
+  const copies = hostCopies(() => compute, { clock, ids, log: options.log });
+  const image = await imageOpen(options, databases, {
+    policy,
+    identity,
+    tasks: imageTasks,
+    copies,
+  });
   const mirror = agentMirrorOpen({ hosts, clock, log: options.log, stop: options.signal });
   const network = await networkOpen(options, databases, { hosts, mirror });
-  const compute = await computeOpen(options, databases, { image, network, tasks });
+  const compute: ComputeWorld = await computeOpen(options, databases, { image, network, tasks });
   await networksMake(options, identity, network);
   return { identity, image, network, compute };
 }

@@ -132,6 +132,7 @@ async function refused(act: CreateAct, server: ServerRow, error: HostRefusal): P
     throw new Failure('invalid', `Build of instance ${server.id} aborted: ${error.message}`);
   }
   if (server.host !== null) await hostRemove(world, server.host, server.id);
+  if (error.code === 'no_image' && !(await hasImage(world, server))) return;
   const next = await serverMove(act, server, `host ${server.host} refused: ${error.code}`);
   if (next === null) {
     throw noValidHost(
@@ -140,6 +141,11 @@ async function refused(act: CreateAct, server: ServerRow, error: HostRefusal): P
     );
   }
   await world.network.serverBind(server.id, next);
+}
+
+/** The copy may have been taken from the cache after it was found there: then it is brought once more. */
+async function hasImage(world: ComputeWorld, { host, image_id: id }: ServerRow): Promise<boolean> {
+  return id === null || (await hostOf(world, host).agent.imageGet(id)) !== null;
 }
 
 const activate: CreateStep = {

@@ -11,7 +11,7 @@ import { isWritable } from './image-upload.ts';
 
 const endpoint = endpointsOf<ImageWorld>();
 
-/** Minor versions whose calls all exist. An image cache of the API (2.18) there is none, as in a Glance without one. */
+/** Minor versions whose calls all exist. */
 const versions = [
   '2.17',
   '2.16',

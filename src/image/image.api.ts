@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Failure, FailureKind } from '../kernel/errors.ts';
 import type { Api, FailureFacts } from '../kernel/http/api.ts';
 import type { Reply } from '../kernel/http/endpoint.ts';
+import { imageCacheRoutes } from './image-cache.routes.ts';
 import { imageFileRoutes } from './image-file.routes.ts';
 import { imageInfoRoutes } from './image-info.routes.ts';
 import { imageMemberRoutes } from './image-member.routes.ts';
@@ -19,6 +20,7 @@ export const imageApi = (world: ImageWorld): Api<ImageWorld> => ({
     ...imageRoutes,
     ...imageFileRoutes,
     ...imageMemberRoutes,
+    ...imageCacheRoutes,
     ...importRoutes,
     ...metadefRoutes,
     ...metadefDefinitionRoutes,

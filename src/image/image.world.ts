@@ -26,6 +26,7 @@ export interface ImageWorld {
   readonly settings: ImageSettings;
   readonly limits: ProjectLimits;
   readonly tasks: TaskSignals;
+  readonly copies: HostCopies;
   /** Image services of this and other regions. */
   readonly regions: Regions;
   readonly certificates: Certificates;
@@ -65,6 +66,28 @@ export interface ProjectLimits {
 export interface TaskSignals {
   wake(): void;
   cancelled(subject: string): void;
+}
+
+/** The copies of images that hosts keep: what the API calls its cache. */
+export interface HostCopies {
+  /** One per image, whichever hosts have it. A host that does not answer is left out while another does. */
+  list(): Promise<readonly HostCopy[]>;
+  /** Images that shall be brought to a host and are not there yet. */
+  queued(): Promise<readonly string[]>;
+  /** Brings the image to every host. Repeatable. */
+  queue(imageId: string, requestId: string): Promise<void>;
+  /** Null: all. */
+  unqueue(imageId: string | null): Promise<void>;
+  /** Null: all. Tells which stay on a host, because servers are built on them. */
+  remove(imageId: string | null): Promise<readonly string[]>;
+}
+
+export interface HostCopy {
+  readonly imageId: string;
+  readonly sizeBytes: number;
+  readonly copiedAt: number;
+  readonly readAt: number;
+  readonly diskCount: number;
 }
 
 export interface Regions {

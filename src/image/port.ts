@@ -14,6 +14,7 @@ import type { ByteRange, Image, ImageStatus, ImageVisibility } from './image.mod
 import { imageInsert, imageSelect, imageStatusSet } from './image.store.ts';
 import type { ImageContext, ImageWorld } from './image.world.ts';
 
+export type { HostCopies, HostCopy } from './image.world.ts';
 export type { ByteRange, ImageStatus, ImageVisibility } from './image.model.ts';
 
 /** An image as its users in the cloud see it. */

@@ -125,3 +125,18 @@ test('openstacksdk imports, shares and removes images', async () => {
   const { stdout } = await execute('/usr/bin/python3', [walk], { env, timeout: 600_000 });
   assert.match(stdout, /^OK$/m);
 });
+
+test('glance queues an image for the hosts, lists what they have and removes it', async () => {
+  const made = await json('image', 'create', '--disk-format', 'raw', '--file', file, 'cached');
+  const stateOf = async (): Promise<string> =>
+    new RegExp(`${made.id} +\\| (\\w+)`).exec(await glance('cache-list'))?.[1] ?? 'none';
+  await glance('cache-queue', made.id);
+  while ((await stateOf()) !== 'cached') assert.notEqual(await stateOf(), 'none');
+  await glance('cache-delete', made.id);
+  assert.equal(await stateOf(), 'none');
+  await glance('cache-queue', made.id);
+  await glance('cache-clear', '--target', 'queue');
+  await glance('cache-clear');
+  assert.equal(await stateOf(), 'none');
+  await openstack('image', 'delete', made.id);
+});

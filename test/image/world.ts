@@ -7,7 +7,11 @@ import { imageApi } from '../../src/image/image.api.ts';
 import { imageMigrations } from '../../src/image/image.migrations.ts';
 import { imagePolicy } from '../../src/image/image.policy.ts';
 import type { ImageTables } from '../../src/image/image.tables.ts';
-import { imageSettingsDefault, type ImageWorld } from '../../src/image/image.world.ts';
+import {
+  imageSettingsDefault,
+  type HostCopies,
+  type ImageWorld,
+} from '../../src/image/image.world.ts';
 import { importTask } from '../../src/image/import/import.task.ts';
 import type { Api } from '../../src/kernel/http/api.ts';
 import { fileStore } from '../../src/image/stores/file-store.ts';
@@ -47,11 +51,20 @@ export async function until(condition: () => Promise<boolean> | boolean): Promis
   }
 }
 
-/** A cloud of one region, without limits, certificates and conversion. */
+const copiesNone: HostCopies = {
+  list: async () => [],
+  queued: async () => [],
+  queue: async () => {},
+  unqueue: async () => {},
+  remove: async () => [],
+};
+
+/** A cloud of one region, without hosts, limits, certificates and conversion. */
 export const portsNone = {
   settings: imageSettingsDefault,
   limits: { limitsOf: async () => ({}) },
   tasks: { wake: () => {}, cancelled: () => {} },
+  copies: copiesNone,
   regions: {
     own: 'here',
     endpoint: async (region: string, face: string) =>

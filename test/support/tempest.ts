@@ -182,7 +182,11 @@ async function settingsOf(
       nova: true,
       neutron: true,
     },
-    image: { region: 'RegionOne', ...(httpImage !== undefined && { http_image: httpImage }) },
+    image: {
+      region: 'RegionOne',
+      image_caching_enabled: true,
+      ...(httpImage !== undefined && { http_image: httpImage }),
+    },
     'image-feature-enabled': {
       api_v1: false,
       api_v2: true,

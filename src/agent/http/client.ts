@@ -18,6 +18,7 @@ import {
   agentPaths,
   type AgentClient,
   type HostFacts,
+  type ImageCopy,
   type ImageFacts,
   type Report,
   type ServerActual,
@@ -113,7 +114,7 @@ class HttpAgent implements AgentConnection {
     this.#documentPut(agentPaths.routers, wanted, digest);
   routerDelete: AgentClient['routerDelete'] = (id) => this.#delete(agentPaths.routers, id);
 
-  imageList: AgentClient['imageList'] = () => this.#call<ImageFacts[]>('GET', agentPaths.images);
+  imageList: AgentClient['imageList'] = () => this.#call<ImageCopy[]>('GET', agentPaths.images);
 
   imageGet: AgentClient['imageGet'] = (id) =>
     orNull(this.#call<ImageFacts>('GET', pathOf(agentPaths.images, id)));

@@ -9,6 +9,7 @@ import { conflict, invalid, notFound, unavailable } from '../../kernel/errors.ts
 import type {
   AgentClient,
   HostFacts,
+  ImageCopy,
   ImageFacts,
   Report,
   ServerActual,
@@ -73,7 +74,7 @@ const hostDefault: HostFacts = {
 class Sim implements SimAgent {
   readonly documents = new Map<string, SimDocument>();
   readonly #servers = new Map<string, SimServer>();
-  readonly #images = new Map<string, ImageFacts>();
+  readonly #images = new Map<string, { readonly facts: ImageFacts; readonly at: number }>();
   readonly #snapshots = new Map<string, SnapshotActual>();
   readonly #hub = new ReportHub(() => this.#everything());
   readonly #clock: Clock;
@@ -153,7 +154,7 @@ class Sim implements SimAgent {
 
   async imageGet(imageId: string): Promise<ImageFacts | null> {
     await this.#wire();
-    return this.#images.get(imageId) ?? null;
+    return this.#images.get(imageId)?.facts ?? null;
   }
 
   async imagePut(facts: ImageFacts, bytes: AsyncIterable<Uint8Array>): Promise<void> {
@@ -169,21 +170,30 @@ class Sim implements SimAgent {
         type: 'bad_image',
       });
     }
-    this.#images.set(facts.imageId, facts);
+    this.#images.set(facts.imageId, { facts, at: this.#clock.now() });
   }
 
-  async imageList(): Promise<readonly ImageFacts[]> {
+  async imageList(): Promise<readonly ImageCopy[]> {
     await this.#wire();
-    return [...this.#images.values()];
+    return [...this.#images.values()].map(({ facts, at }) => ({
+      ...facts,
+      copiedAt: at,
+      readAt: at,
+      diskCount: this.#diskCount(facts.imageId),
+    }));
+  }
+
+  #diskCount(imageId: string): number {
+    return [...this.#servers.values()]
+      .flatMap(({ wanted }) => wanted.disks)
+      .filter(({ source }) => source.kind === 'image' && source.imageId === imageId).length;
   }
 
   async imageDelete(imageId: string): Promise<boolean> {
     await this.#wire();
-    const isUsed = [...this.#servers.values()].some(({ wanted }) =>
-      wanted.disks.some(({ source }) => source.kind === 'image' && source.imageId === imageId),
-    );
-    if (!isUsed) this.#images.delete(imageId);
-    return !isUsed;
+    if (this.#diskCount(imageId) > 0) return false;
+    this.#images.delete(imageId);
+    return true;
   }
 
   async serverPut(wanted: ServerWanted): Promise<ServerActual> {

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
+import { open, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { AgentFailure } from '../failure.ts';
 
@@ -69,6 +69,19 @@ export const jsonWrite = (path: string, value: unknown, options: FileOptions = {
 export async function jsonRead<T>(path: string): Promise<T | null> {
   try {
     return JSON.parse(await readFile(path, 'utf8')) as T;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+/** Null: there is no such file. */
+export async function fileTimes(
+  path: string,
+): Promise<{ readonly changedAt: number; readonly readAt: number } | null> {
+  try {
+    const { mtimeMs, atimeMs } = await stat(path);
+    return { changedAt: mtimeMs, readAt: atimeMs };
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return null;
     throw error;
