@@ -1,3 +1,4 @@
+import { groupIdsOf } from './membership.store.ts';
 import type { ExpressionBuilder } from 'kysely';
 import { flag } from '../kernel/db.ts';
 import type { Assignment, Holder, RoleTarget } from './assignment.model.ts';
@@ -56,23 +57,14 @@ type Row = ExpressionBuilder<IdentityTables, 'identity_assignment'>;
 
 /** Given to the user, or to a group the user is in. */
 const heldBy =
-  ({ userId, nowMs, groupIds = [] }: Holder) =>
+  (tx: Tx, { userId, nowMs, groupIds = [] }: Holder) =>
   (eb: Row) =>
     eb.or([
       eb.and([eb('actor_kind', '=', 'user'), eb('actor_id', '=', userId)]),
       eb.and([
         eb('actor_kind', '=', 'group'),
         eb.or([
-          eb('actor_id', 'in', (of) =>
-            of.selectFrom('identity_membership').select('group_id').where('user_id', '=', userId),
-          ),
-          eb('actor_id', 'in', (of) =>
-            of
-              .selectFrom('identity_expiring_membership')
-              .select('group_id')
-              .where('user_id', '=', userId)
-              .where('expires_at', '>', nowMs),
-          ),
+          eb('actor_id', 'in', groupIdsOf(tx, { userId, nowMs })),
           ...(groupIds.length === 0 ? [] : [eb('actor_id', 'in', groupIds)]),
         ]),
       ]),
@@ -88,7 +80,7 @@ export async function assignmentRoleIds(
     .selectFrom('identity_assignment')
     .select('role_id')
     .distinct()
-    .where(heldBy(holder))
+    .where(heldBy(tx, holder))
     .where((eb) =>
       eb.or([
         eb.and([eb('target_kind', '=', kind), eb('target_id', '=', id), eb('inherited', '=', 0)]),
@@ -106,7 +98,7 @@ export async function assignmentListOfUser(tx: Tx, holder: Holder): Promise<Assi
   const rows = await tx
     .selectFrom('identity_assignment')
     .selectAll()
-    .where(heldBy(holder))
+    .where(heldBy(tx, holder))
     .execute();
   return rows.map(assignmentOf);
 }

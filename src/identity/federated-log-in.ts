@@ -23,14 +23,18 @@ export async function federatedIdentify(
 ): Promise<Identified> {
   const way = await wayRead(world, named);
   const attributes = await evidence(way);
-  remoteIdCheck(way, attributes);
+  const remoteId = remoteIdOf(way, attributes);
   const mapped = mappingApply(way.mapping.rules, attributes);
   const method: AuthMethod = way.protocol.id === 'openid' ? 'openid' : 'mapped';
   if (mapped.user.type === 'local') {
     return identified(world, await localUser(world, mapped), { method, assertionId: null });
   }
   const [remoteUser] = attributes.get('REMOTE_USER') ?? [];
-  const { user, assertionId } = await federatedUserEnsure(world, way, { mapped, remoteUser });
+  const { user, assertionId } = await federatedUserEnsure(world, way, {
+    mapped,
+    remoteUser,
+    remoteId,
+  });
   await activeCheck(world, user);
   await federatedLogInSettle(world, user);
   return identified(world, user, { method, assertionId });
@@ -48,14 +52,14 @@ const identified = (
   assertionId,
 });
 
-/** The protocol may name another attribute than the issuer. */
-function remoteIdCheck({ provider, protocol }: Way, attributes: Attributes): void {
-  if (provider.remoteIds.length === 0) return;
+/** By which of its names the provider is known, null where it has none. The protocol may name another attribute than the issuer. */
+function remoteIdOf({ provider, protocol }: Way, attributes: Attributes): string | null {
+  if (provider.remoteIds.length === 0) return null;
   const [value] = attributes.get(protocol.remoteIdAttribute ?? defaultRemoteIdAttribute) ?? [];
   if (value === undefined) {
     throw unauthenticated('the token has nothing that names its identity provider');
   }
-  if (provider.remoteIds.includes(value)) return;
+  if (provider.remoteIds.includes(value)) return value;
   throw forbidden(
     'Incoming identity provider identifier not included among the accepted identifiers.',
   );

@@ -157,13 +157,13 @@ export async function membershipEnds(
 }
 
 /** The same for the same assertion, so that many log-ins are one row. */
-export const assertionIdOf = ({ idpId, protocolId, groupIds }: Assertion): string =>
+export const assertionIdOf = ({ idpId, protocolId, groupIds, remoteId }: Assertion): string =>
   createHash('sha256')
-    .update(JSON.stringify([idpId, protocolId, groupIds.toSorted()]))
+    .update(JSON.stringify([idpId, protocolId, groupIds.toSorted(), remoteId]))
     .digest('hex')
     .slice(0, 32);
 
-/** Null: it is not so any more, as the provider or the protocol is gone or disabled. */
+/** Null: who came so could not come any more, as the provider is disabled or not called so, or the protocol or its mapping is gone. */
 export async function assertionGet(tx: Tx, id: string): Promise<Assertion | null> {
   const row = await tx
     .selectFrom('identity_assertion as a')
@@ -171,11 +171,22 @@ export async function assertionGet(tx: Tx, id: string): Promise<Assertion | null
     .innerJoin('identity_protocol as q', (join) =>
       join.onRef('q.idp_id', '=', 'a.idp_id').onRef('q.id', '=', 'a.protocol_id'),
     )
-    .select(['a.idp_id', 'a.protocol_id', 'a.group_ids'])
+    .innerJoin('identity_mapping as m', 'm.id', 'q.mapping_id')
+    .select(['a.idp_id', 'a.protocol_id', 'a.group_ids', 'a.remote_id'])
     .where('a.id', '=', id)
     .where('p.enabled', '=', 1)
     .executeTakeFirst();
   if (row === undefined) return null;
+  const remoteIds = await tx
+    .selectFrom('identity_provider_remote_id')
+    .select('remote_id')
+    .where('idp_id', '=', row.idp_id)
+    .execute();
+  const isCalledSo =
+    row.remote_id === null
+      ? remoteIds.length === 0
+      : remoteIds.some(({ remote_id }) => remote_id === row.remote_id);
+  if (!isCalledSo) return null;
   const told = JSON.parse(row.group_ids) as string[];
   const groups =
     told.length === 0
@@ -185,6 +196,7 @@ export async function assertionGet(tx: Tx, id: string): Promise<Assertion | null
     idpId: row.idp_id,
     protocolId: row.protocol_id,
     groupIds: groups.map((group) => group.id),
+    remoteId: row.remote_id,
   };
 }
 
@@ -197,6 +209,7 @@ export async function assertionPut(tx: Tx, assertion: Assertion): Promise<string
       idp_id: assertion.idpId,
       protocol_id: assertion.protocolId,
       group_ids: JSON.stringify(assertion.groupIds.toSorted()),
+      remote_id: assertion.remoteId,
     })
     .onConflict((held) => held.doNothing())
     .execute();

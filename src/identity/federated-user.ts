@@ -29,6 +29,7 @@ import { userGet, userGetByName, userInsert, userUpdate } from './user.store.ts'
 /** Somebody of a provider, as the mapping has read him. */
 interface Person {
   readonly provider: IdentityProvider;
+  readonly remoteId: string | null;
   readonly id: FederatedId;
   readonly name: string;
   readonly email: string | undefined;
@@ -53,13 +54,18 @@ export interface FederatedUser {
 export async function federatedUserEnsure(
   world: IdentityWorld,
   { provider, protocol }: { readonly provider: IdentityProvider; readonly protocol: Protocol },
-  told: { readonly mapped: Mapped; readonly remoteUser: string | undefined },
+  told: {
+    readonly mapped: Mapped;
+    readonly remoteUser: string | undefined;
+    readonly remoteId: string | null;
+  },
 ): Promise<FederatedUser> {
   const { uniqueId, name } = nameOf(told);
   const snapshot = await snapshotGet(world);
   const { mapped } = told;
   const person = await world.db.read(async (tx) => ({
     provider,
+    remoteId: told.remoteId,
     id: { idpId: provider.id, protocolId: protocol.id, uniqueId },
     name,
     email: mapped.user.email,
@@ -99,10 +105,11 @@ const urlQuoted = (text: string): string =>
     .replaceAll(/[!'()*]/g, (letter) => `%${letter.charCodeAt(0).toString(16).toUpperCase()}`)
     .replaceAll('%2F', '/');
 
-const assertionOf = ({ id, groupIds }: Person) => ({
+const assertionOf = ({ id, groupIds, remoteId }: Person) => ({
   idpId: id.idpId,
   protocolId: id.protocolId,
   groupIds,
+  remoteId,
 });
 
 async function groupsFind(tx: Tx, snapshot: Snapshot, mapped: Mapped): Promise<string[]> {

@@ -69,7 +69,7 @@ export async function protocolUpdate(
   wanted: ProtocolUpdateWanted,
 ): Promise<Protocol> {
   context.authorize('identity:update_protocol');
-  return await context.world.db.write(async (tx) => {
+  return await directoryWrite(context.world, async (tx) => {
     const held = await protocolNeed(tx, named);
     const next: Protocol = {
       ...held,

@@ -41,6 +41,10 @@ export async function federationCreate(db: Kysely<unknown>): Promise<void> {
   await federatedUsersCreate(db);
 }
 
+export async function assertionsNameRemoteIds(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('identity_assertion').addColumn('remote_id', 'text').execute();
+}
+
 async function federatedUsersCreate(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('identity_federated_user')

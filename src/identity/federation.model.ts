@@ -42,6 +42,8 @@ export interface Assertion {
   readonly idpId: string;
   readonly protocolId: string;
   readonly groupIds: readonly string[];
+  /** By which of its names the provider was known; null: it had none. */
+  readonly remoteId: string | null;
 }
 
 /** How somebody is known at a provider. */

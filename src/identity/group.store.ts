@@ -1,9 +1,9 @@
 import type { Tx } from './identity.tables.ts';
 import { UniqueViolation } from '../kernel/db.ts';
 import { conflict } from '../kernel/errors.ts';
-import { membershipEnds } from './federated-user.store.ts';
 import { groupOf, groupRowOf, type Group } from './group.model.ts';
 import { listingApply, type Listing } from './listing.ts';
+import { groupIdsOf, type Member } from './membership.store.ts';
 
 /** Without those that their directory does not have any more, though what they were given is kept. */
 const groups = (tx: Tx) =>
@@ -31,26 +31,10 @@ export async function groupGet(tx: Tx, id: string): Promise<Group | null> {
 export async function groupList(
   tx: Tx,
   listing: Listing,
-  member: { readonly userId: string; readonly nowMs: number } | null = null,
+  member: Member | null = null,
 ): Promise<Group[]> {
-  let query = groups(tx);
-  if (member !== null) {
-    const { userId, nowMs } = member;
-    query = query.where((eb) =>
-      eb.or([
-        eb('id', 'in', (of) =>
-          of.selectFrom('identity_membership').select('group_id').where('user_id', '=', userId),
-        ),
-        eb('id', 'in', (of) =>
-          of
-            .selectFrom('identity_expiring_membership')
-            .select('group_id')
-            .where('user_id', '=', userId)
-            .where('expires_at', '>', nowMs),
-        ),
-      ]),
-    );
-  }
+  const all = groups(tx);
+  const query = member === null ? all : all.where('id', 'in', groupIdsOf(tx, member));
   const rows = await listingApply(query, listing).execute();
   return rows.map(groupOf);
 }
@@ -85,52 +69,6 @@ export async function groupRemove(tx: Tx, id: string): Promise<void> {
     .where('actor_id', '=', id)
     .execute();
   await tx.deleteFrom('identity_group').where('id', '=', id).execute();
-}
-
-export interface Membership {
-  readonly groupId: string;
-  readonly userId: string;
-}
-
-export async function membershipInsert(tx: Tx, { groupId, userId }: Membership): Promise<void> {
-  await tx
-    .insertInto('identity_membership')
-    .values({ group_id: groupId, user_id: userId })
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
-}
-
-export async function isMember(
-  tx: Tx,
-  { groupId, userId }: Membership,
-  nowMs: number,
-): Promise<boolean> {
-  const row = await tx
-    .selectFrom('identity_membership')
-    .select('user_id')
-    .where('user_id', '=', userId)
-    .where('group_id', '=', groupId)
-    .executeTakeFirst();
-  return row !== undefined || (await membershipEnds(tx, userId, nowMs)).has(groupId);
-}
-
-/** False: the user was not in the group. */
-export async function membershipRemove(tx: Tx, { groupId, userId }: Membership): Promise<boolean> {
-  const { numDeletedRows } = await tx
-    .deleteFrom('identity_membership')
-    .where('user_id', '=', userId)
-    .where('group_id', '=', groupId)
-    .executeTakeFirst();
-  return numDeletedRows > 0n;
-}
-
-export async function groupMemberIds(tx: Tx, groupId: string): Promise<string[]> {
-  const rows = await tx
-    .selectFrom('identity_membership')
-    .select('user_id')
-    .where('group_id', '=', groupId)
-    .execute();
-  return rows.map(({ user_id }) => user_id);
 }
 
 function nameTaken(error: unknown, { name, domainId }: Group): unknown {

@@ -16,13 +16,15 @@ import {
   groupList as groupListRead,
   groupRemove,
   groupUpdate as groupUpdateRow,
+} from './group.store.ts';
+import type { IdentityContext } from './identity.world.ts';
+import { equals, listingAnd, listingOf, pageOf, type Page } from './listing.ts';
+import {
   isMember,
   membershipInsert,
   membershipRemove,
   type Membership,
-} from './group.store.ts';
-import type { IdentityContext } from './identity.world.ts';
-import { equals, listingAnd, listingOf, pageOf, type Page } from './listing.ts';
+} from './membership.store.ts';
 import { projectGet } from './project.store.ts';
 import { domainIdOfActor } from './project.ts';
 import { extraOf } from './reply.ts';
@@ -146,11 +148,14 @@ export async function groupUsers(
 ): Promise<Page<UserAccount>> {
   await groupGet(context, groupId, 'identity:list_users_in_group');
   await directoryMembersRefresh(context.world, groupId);
-  const { scope } = context.actor;
+  const { clock, actor } = context;
+  const { scope } = actor;
   const asked = listingOf(query, { domain_id: 'text', enabled: 'flag', name: 'text' });
   const listing =
     scope.kind === 'domain' ? listingAnd(asked, equals('domain_id', scope.domainId)) : asked;
-  const users = await context.world.db.read((tx) => userListOfGroup(tx, groupId, listing));
+  const users = await context.world.db.read((tx) =>
+    userListOfGroup(tx, { groupId, nowMs: clock.now() }, listing),
+  );
   return pageOf(users, listing);
 }
 

@@ -1,6 +1,6 @@
 import { sql, type Kysely } from 'kysely';
 import type { Migrations } from '../kernel/db.ts';
-import { federationCreate } from './federation.migrations.ts';
+import { assertionsNameRemoteIds, federationCreate } from './federation.migrations.ts';
 import { limitsCreate } from './limit.migrations.ts';
 import { oauth1Create } from './oauth1.migrations.ts';
 
@@ -96,6 +96,7 @@ export const identityMigrations: Migrations = {
     },
   },
   '0030-federation': { up: federationCreate },
+  '0031-assertion-remote-id': { up: assertionsNameRemoteIds },
 };
 
 async function projectsCreate(db: Kysely<unknown>): Promise<void> {

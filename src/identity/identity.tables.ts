@@ -71,7 +71,13 @@ export interface IdentityTables {
   identity_federated_user: FederatedUserRow;
   identity_expiring_membership: ExpiringMembershipRow;
   /** What providers said of those who logged in; tokens name it. The id follows from the rest. */
-  identity_assertion: { id: string; idp_id: string; protocol_id: string; group_ids: string };
+  identity_assertion: {
+    id: string;
+    idp_id: string;
+    protocol_id: string;
+    group_ids: string;
+    remote_id: string | null;
+  };
   identity_revocation: RevocationRow;
   /** One row. Every write that tokens depend on adds one, so each process knows when its memory is old. */
   identity_generation: { id: number; generation: number };

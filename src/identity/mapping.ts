@@ -7,6 +7,7 @@ import {
   mappingList as mappingListRead,
   mappingUpdate as mappingUpdateRow,
 } from './federation.store.ts';
+import { directoryWrite } from './generation.ts';
 import type { Tx } from './identity.tables.ts';
 import type { IdentityContext } from './identity.world.ts';
 import { chosenIdCheck } from './identity-provider.ts';
@@ -21,7 +22,7 @@ export async function mappingCreate(
   context.authorize('identity:create_mapping');
   chosenIdCheck(id);
   patternsCheck(rules);
-  await context.world.db.write((tx) => mappingInsert(tx, { id, rules }));
+  await directoryWrite(context.world, (tx) => mappingInsert(tx, { id, rules }));
   return { id, rules };
 }
 
@@ -56,9 +57,10 @@ export async function mappingUpdate(
   return { id, rules };
 }
 
+/** Tokens of those who came by it end. */
 export async function mappingDelete(context: IdentityContext, id: string): Promise<void> {
   context.authorize('identity:delete_mapping');
-  await context.world.db.write(async (tx) => {
+  await directoryWrite(context.world, async (tx) => {
     if (!(await federationRemove(tx, 'identity_mapping', id))) throw missing('mapping', id);
   });
 }

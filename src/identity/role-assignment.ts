@@ -3,10 +3,11 @@ import type { Target } from '../kernel/policy.ts';
 import type { Assignment } from './assignment.model.ts';
 import { assignmentList, assignmentListOfUser } from './assignment.store.ts';
 import { missing } from './failure.ts';
-import { groupListByIds, groupMemberIds } from './group.store.ts';
+import { groupListByIds } from './group.store.ts';
 import type { Tx } from './identity.tables.ts';
 import type { IdentityContext } from './identity.world.ts';
 import { isAsked } from './listing.ts';
+import { memberIdsOf } from './membership.store.ts';
 import { ancestorIds, type Project } from './project.model.ts';
 import { projectGet, projectListByIds, projectListSubtree } from './project.store.ts';
 import { projectTarget } from './project.ts';
@@ -163,7 +164,7 @@ async function effectiveList(
     const { isInherited } = wanted;
     if (isInherited !== null && assignment.isInherited !== isInherited) continue;
     for (const placed of await targetsExpand(tx, assignment, wanted)) {
-      for (const held of await actorsExpand(tx, placed, userId)) {
+      for (const held of await actorsExpand(tx, placed, { userId, nowMs })) {
         found.push(...rolesExpandWithPrior(snapshot, held));
       }
     }
@@ -208,12 +209,20 @@ async function targetsExpand(
 async function actorsExpand(
   tx: Tx,
   assignment: RoleAssignment,
-  userId: string | null,
+  { userId, nowMs }: { readonly userId: string | null; readonly nowMs: number },
 ): Promise<RoleAssignment[]> {
   if (assignment.actorKind === 'user') return [assignment];
   const viaGroupId = assignment.actorId;
-  const memberIds = userId === null ? await groupMemberIds(tx, viaGroupId) : [userId];
-  return memberIds.map((actorId) => ({ ...assignment, actorKind: 'user', actorId, viaGroupId }));
+  const members =
+    userId === null
+      ? await memberIdsOf(tx, { groupId: viaGroupId, nowMs }).execute()
+      : [{ user_id: userId }];
+  return members.map(({ user_id: actorId }) => ({
+    ...assignment,
+    actorKind: 'user',
+    actorId,
+    viaGroupId,
+  }));
 }
 
 function rolesExpandWithPrior({ implied }: Snapshot, assignment: RoleAssignment): RoleAssignment[] {

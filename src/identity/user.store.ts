@@ -3,6 +3,7 @@ import { conflict } from '../kernel/errors.ts';
 import { applicationCredentialRemoveOf } from './application-credential.store.ts';
 import type { FederatedUserRow, UserRow, Tx } from './identity.tables.ts';
 import { listingApply, type Listing } from './listing.ts';
+import { memberIdsOf, type Grouped } from './membership.store.ts';
 import { oauth1RemoveOf } from './oauth1.store.ts';
 import { trustRemoveOf } from './trust.store.ts';
 import { userOf, userRowOf, type User, type UserAccount } from './user.model.ts';
@@ -96,12 +97,10 @@ export async function userListByIds(
 
 export async function userListOfGroup(
   tx: Tx,
-  groupId: string,
+  group: Grouped,
   listing: Listing,
 ): Promise<UserAccount[]> {
-  const query = accounts(tx).where('id', 'in', (eb) =>
-    eb.selectFrom('identity_membership').select('user_id').where('group_id', '=', groupId),
-  );
+  const query = accounts(tx).where('id', 'in', memberIdsOf(tx, group));
   const rows = await listingApply(query, listing).execute();
   return rows.map(accountOf);
 }

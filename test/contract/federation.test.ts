@@ -1,10 +1,16 @@
 /** A company's OpenID provider, and its people at the stock client. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { cloudUse, type Cloud } from '../support/cloud.ts';
+import {
+  CreateBucketCommand,
+  GetObjectCommand,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { cloudUse, until, type Cloud } from '../support/cloud.ts';
 import { client, openIdPeerStart, type OpenIdPeer } from '../support/openid.ts';
 
 let cloud: Cloud;
@@ -27,6 +33,8 @@ const rules = [
   },
 ];
 
+const dashboard = 'https://dashboard.example/auth/websso/';
+
 const asAdmin = (...words: string[]) => cloud.openstack('welkin', ...words);
 
 /** The words with which somebody comes from the provider. */
@@ -48,7 +56,9 @@ before(async () => {
   peer.people.set('ada', { sub: '1', preferred_username: 'ada', groups: ['watchers', 'x'] });
   peer.people.set(client.id, { sub: '2', preferred_username: 'robot', groups: ['watchers'] });
   cloud = await cloudUse(
-    () => `[identity.oidc.sso]\nissuer = "${peer.issuer}"\nclient_id = "${client.id}"\n`,
+    () =>
+      `identity.trusted_dashboard = ["${dashboard}"]\n[identity.oidc.sso]\nissuer = "${peer.issuer}"\n` +
+      `client_id = "${client.id}"\nclient_secret = "${client.secret}"\n`,
   );
   writeFileSync(join(folder, 'rules.json'), JSON.stringify(rules));
   await asAdmin('identity', 'provider', 'create', '--remote-id', peer.issuer, 'company');
@@ -108,4 +118,107 @@ test('an access token from elsewhere opens the cloud while it is good', async ()
   assert.equal(typeof (await come(await peer.token(claims))).user_id, 'string');
   await assert.rejects(come(await peer.token({ ...claims, aud: 'another' })), /401/);
   await assert.rejects(come('x.y.z'), /401/);
+});
+
+test('a code that somebody brings from the provider opens the cloud once', async () => {
+  const back = 'http://127.0.0.1:1/back';
+  const asked = new URLSearchParams({
+    response_type: 'code',
+    client_id: client.id,
+    redirect_uri: back,
+    tenant: '1',
+  });
+  peer.atBrowser = 'ada';
+  const sent = await fetch(`${peer.issuer}/authorize?${asked.toString()}`, { redirect: 'manual' });
+  const code = new URL(sent.headers.get('location') ?? '').searchParams.get('code') ?? '';
+  const come = () =>
+    cloud.openstack(
+      '',
+      ...from('v3oidcauthcode', '--os-code', code, '--os-redirect-uri', back, ...asClient()),
+      ...[...inProject('demo'), 'token', 'issue', '-f', 'json'],
+    );
+  assert.equal(typeof (await come()).user_id, 'string');
+  await assert.rejects(come(), /400|401|access_token/);
+});
+
+test('a browser that a dashboard has sent comes back to it with a token', async () => {
+  const path = '/v3/auth/OS-FEDERATION/websso/openid';
+  const start = (origin: string) =>
+    fetch(`${cloud.apiUrl}/identity${path}?${new URLSearchParams({ origin }).toString()}`, {
+      redirect: 'manual',
+    });
+  assert.equal((await start('https://evil.example/')).status, 401);
+  const started = await start(dashboard);
+  assert.equal(started.status, 303);
+  const [cookie = ''] = (started.headers.get('set-cookie') ?? '').split(';');
+  peer.atBrowser = 'ada';
+  const sent = await fetch(started.headers.get('location') ?? '', { redirect: 'manual' });
+  const back = await fetch(sent.headers.get('location') ?? '', { headers: { Cookie: cookie } });
+  const page = await back.text();
+  assert.equal(back.status, 200, page);
+  assert(page.includes(`action="${dashboard}"`));
+  const [, token = ''] = /name="token" value="([^"]+)"/.exec(page) ?? [];
+  // What Horizon does with it.
+  const shown = await cloud.openstack(
+    '',
+    ...['--os-auth-type', 'v3token', '--os-token', token],
+    ...['--os-auth-url', `${cloud.apiUrl}/identity/v3`, ...inProject('demo')],
+    ...['token', 'issue', '-f', 'json'],
+  );
+  assert.equal(shown.project_id, (await asAdmin('project', 'show', 'demo', '-f', 'json')).id);
+  const code =
+    new URL(sent.headers.get('location') ?? '').searchParams.get('code') ?? assert.fail();
+  for (const path of ['log/control.log', 'control/audit.log']) {
+    const text = readFileSync(join(cloud.stateDir, path), 'utf8');
+    assert(text.includes('websso') || text.includes('authenticate'), path);
+    for (const secret of [token, client.secret, code, encodeURIComponent(code)]) {
+      assert(!text.includes(secret), path);
+    }
+  }
+});
+
+test('the object store serves somebody of the provider, by token and by key, until he is sent away', async () => {
+  const words = from('v3oidcpassword', '--os-username', 'ada', '--os-password', 'p', ...asClient());
+  const idp = await asAdmin('identity', 'provider', 'show', 'company', '-f', 'json');
+  const ada = (...more: string[]) =>
+    cloud.openstack('', ...words, ...inProject('home of ada', idp.domain_id), ...more);
+  const file = join(folder, 'poem.txt');
+  writeFileSync(file, 'analytical');
+  await ada('container', 'create', 'engine');
+  await ada('object', 'create', 'engine', file, '--name', 'poem');
+  const issued = await ada('token', 'issue', '-f', 'json');
+  const key = await ada('ec2', 'credentials', 'create', '-f', 'json');
+  const { url } = (await ada('catalog', 'show', 'object-store', '-f', 'json')).endpoints.find(
+    (one: { interface: string }) => one.interface === 'public',
+  ) as { url: string };
+  const client3 = new S3Client({
+    endpoint: new URL(url).origin,
+    region: 'us-east-1',
+    forcePathStyle: true,
+    credentials: { accessKeyId: key.access, secretAccessKey: key.secret },
+  });
+  const got = await client3.send(new GetObjectCommand({ Bucket: 'engine', Key: 'poem' }));
+  assert.equal(await got.Body?.transformToString(), 'analytical');
+  await client3.send(new CreateBucketCommand({ Bucket: 'own-bucket' }));
+  await client3.send(new PutObjectCommand({ Bucket: 'own-bucket', Key: 'k', Body: 'by key' }));
+  const status = async (at = `${url}/engine/poem`) =>
+    (await fetch(at, { headers: { 'X-Auth-Token': issued.id } })).status;
+  assert.equal(await status(`${url}/own-bucket/k`), 200);
+  // As a reader of another project, by the group that the provider told of, who may not write.
+  const demo = (await asAdmin('project', 'show', 'demo', '-f', 'json')).id;
+  const inDemo = url.replace(/AUTH_.*/, `AUTH_${demo}`);
+  assert.equal(await status(inDemo), 403);
+
+  await asAdmin('identity', 'provider', 'set', '--disable', 'company');
+  await until('the object store refuses the token', async () => (await status()) === 401);
+  await asAdmin('identity', 'provider', 'set', '--enable', 'company');
+  await asAdmin('user', 'set', '--disable', issued.user_id);
+  await until('the object store refuses the key', async () => {
+    const answer = client3.send(new GetObjectCommand({ Bucket: 'engine', Key: 'poem' }));
+    return await answer.then(
+      () => false,
+      (error: Error) => error.name === 'AccessDenied' || error.name === 'InvalidAccessKeyId',
+    );
+  });
+  await asAdmin('user', 'set', '--enable', issued.user_id);
 });

@@ -36,6 +36,19 @@ test('memberships outlive the token for as long as the provider may say, then th
     const token = await cloud.freshAdmin();
     return (await cloud.call('GET', `/v3/users/${userId}/groups`, { token })).json.groups;
   };
+  /** Who is in the group, by each way to ask. */
+  const members = async () => {
+    const token = await cloud.freshAdmin();
+    const ask = (path: string) => cloud.call('GET', path, { token });
+    const { users } = (await ask(`/v3/groups/${groupId}/users`)).json;
+    const own = await cloud.call('HEAD', `/v3/groups/${groupId}/users/${userId}`, { token });
+    const { role_assignments } = (await ask('/v3/role_assignments?effective=true')).json;
+    const given = role_assignments.map(({ user }: { user: { id: string } }) => user.id);
+    assert.equal(own.status, users.length === 1 ? 204 : 404);
+    assert.equal(given.includes(userId), users.length === 1);
+    return users.map(({ id: one }: { id: string }) => one);
+  };
+  assert.deepEqual(await members(), [userId]);
   const [group] = await groups();
   assert.equal(group.id, groupId);
   assert.match(group.membership_expires_at, /^\d{4}-/);
@@ -43,7 +56,7 @@ test('memberships outlive the token for as long as the provider may say, then th
   const worth = await cloud.call('GET', '/v3/auth/projects', { token: tokenIn(lasting) });
   assert.equal(worth.status, 401, 'a token ends with the membership that it rests on');
   assert.equal((await logIn()).status, 401);
-  assert.deepEqual(await groups(), []);
+  assert.deepEqual([await groups(), await members()], [[], []]);
 
   assert.equal((await company.logIn()).status, 201);
   assert.equal((await logIn()).status, 201);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openIdPeerStart } from '../support/openid.ts';
-import { base, tokenIn, ada, companyOpen, roleGive } from './provider-company.ts';
+import { base, tokenIn, ada, companyOpen, roleGive, rules } from './provider-company.ts';
 
 test('somebody of a provider comes in with its token, is the same at each log-in, and has a place by a group', async () => {
   await using company = await companyOpen();
@@ -106,6 +106,30 @@ test('whatever is taken away is gone from the tokens of those who came from a pr
   await cloud.call('DELETE', path);
   assert.equal(await worth(tokenIn(again)), 401);
   assert.equal((await company.logIn()).status, 404);
+});
+
+test('a name of the provider, the protocol and the mapping are what tokens of a log-in rest on', async () => {
+  await using company = await companyOpen();
+  const { cloud, peer, patch } = company;
+  const path = `${base}/identity_providers/company`;
+  const token = tokenIn(await company.logIn());
+  const worth = async () => (await cloud.call('GET', '/v3/auth/projects', { token })).status;
+  const named = async (...remote_ids: string[]) => {
+    await patch(path, { identity_provider: { remote_ids } });
+    return await worth();
+  };
+  assert.equal(await worth(), 200);
+  assert.equal(await named('https://other'), 401);
+  assert.equal(await named(), 401, 'a provider without a name is another one');
+  assert.equal(await named('https://other', peer.issuer), 200);
+  const mapping = { body: { mapping: { rules } } };
+  const mappingPath = `${base}/mappings/people`;
+  await cloud.call('DELETE', mappingPath);
+  assert.equal(await worth(), 401);
+  assert.equal((await cloud.call('PUT', mappingPath, mapping)).status, 201);
+  assert.equal(await worth(), 200);
+  await patch(`${path}/protocols/openid`, { protocol: { mapping_id: 'people' } });
+  assert.equal(await worth(), 200);
 });
 
 test('no token but a good one of the right provider comes in, and the answer does not say why', async () => {
