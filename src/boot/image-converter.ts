@@ -6,6 +6,7 @@ import { causesOf, Failure } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 
 const memoryBytes = 1 << 30;
+const stackBytes = 1 << 20;
 const cpuSec = 3_600;
 const spareBytes = 64 << 20;
 
@@ -17,6 +18,16 @@ const formats: Readonly<Record<string, string>> = {
   vhd: 'vpc',
   vhdx: 'vhdx',
   vdi: 'vdi',
+};
+
+/**
+ * On a slow disk qemu-img writes with up to 64 threads. The C library would set aside 8 MiB of addresses for the stack
+ * of each and 128 MiB for each of many arenas: more than the limit, for a disk of a few MiB.
+ */
+const surroundings = {
+  PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+  LC_ALL: 'C',
+  MALLOC_ARENA_MAX: '1',
 };
 
 /** Inside: the cloud's own folder is empty, and the two files are all that is open. */
@@ -66,7 +77,7 @@ async function convert(conversion: Conversion, run: Run): Promise<void> {
   const words = argv(conversion, sourceFormat, run);
   const child = spawn('prlimit', words, {
     stdio: ['ignore', 'pipe', 'pipe', source.fd, target.fd],
-    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
+    env: surroundings,
   });
   const stop = (): void => void child.kill('SIGKILL');
   signal.addEventListener('abort', stop, { once: true });
@@ -99,6 +110,7 @@ function argv(
   const fileBytes = Math.ceil(virtualSizeBytes * 1.1) + spareBytes;
   return [
     `--as=${memoryBytes}`,
+    `--stack=${stackBytes}`,
     `--cpu=${cpuSec}`,
     `--fsize=${fileBytes}`,
     '--nofile=64',
