@@ -59,6 +59,13 @@ export interface StoredObject {
   readonly isComposed?: true;
 }
 
+/** A changed copy. Facts are a getter, which a spread alone would leave behind. */
+export const objectWith = (object: StoredObject, changes: Partial<StoredObject>): StoredObject => ({
+  ...object,
+  facts: object.facts,
+  ...changes,
+});
+
 /** A row of a version listing. */
 export interface ListedVersion extends StoredObject {
   readonly isLatest: boolean;

@@ -4,7 +4,7 @@
  */
 import { containerGet } from '../../object/container.ts';
 import { objectGet, type OpenObject } from '../../object/object-get.ts';
-import type { StoredObject } from '../../object/object.model.ts';
+import { objectWith, type StoredObject } from '../../object/object.model.ts';
 import type { Access, Authority } from '../../object/swift/authority.model.ts';
 import { swiftFactsOf } from '../../object/swift/object-facts.ts';
 import { sourceOpen } from '../../object/swift/source.ts';
@@ -20,7 +20,7 @@ export function objectShown(object: StoredObject): StoredObject {
   if (slo === undefined) return object;
   // No MD5 of the bytes, and clients must not take it for one.
   const etag = `${slo.etag}-${slo.segments ?? 1}`;
-  return { ...object, sizeBytes: slo.sizeBytes, etag };
+  return objectWith(object, { sizeBytes: slo.sizeBytes, etag });
 }
 
 /** What is read in place of the object; it closes with it. The caller may read the object itself. */
@@ -42,7 +42,7 @@ export async function composedOpen(
   const { etag, sizeBytes, modifiedUs } = source;
   const tag = slo === undefined ? `${etag}-1` : objectShown(source.object).etag;
   return {
-    object: { ...source.object, etag: tag, sizeBytes, modifiedUs, isComposed: true },
+    object: objectWith(source.object, { etag: tag, sizeBytes, modifiedUs, isComposed: true }),
     read: (range) => source.read(range),
     readWhole: async (range) =>
       Buffer.concat(await Array.fromAsync(source.read(range)).catch(refused)),

@@ -2,19 +2,18 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from 'node:https';
 import { auditEvent, type AuditSink } from '../audit.ts';
 import type { Clock } from '../clock.ts';
-import type { Context } from '../context.ts';
 import { causesOf, Failure, invalid, notFound } from '../errors.ts';
 import type { Ids } from '../ids.ts';
 import type { Log } from '../log.ts';
-import type { Actor, Policy } from '../policy.ts';
-import { version, versionCompare, type Version } from '../version.ts';
+import type { Policy } from '../policy.ts';
 import type { Api, Authenticate } from './api.ts';
 import { bodyBytes, bodyStream, jsonParse } from './body.ts';
-import type { Endpoint, Input, Reply } from './endpoint.ts';
+import type { Input, Reply } from './endpoint.ts';
+import { Exchange, RequestContext, type Mounted } from './exchange.ts';
 import { versionHeaders, versionNegotiate } from './negotiate.ts';
 import { replyCheck } from './reply-check.ts';
 import { replySend } from './reply-send.ts';
-import { endpointChoose, routingOf, type Routing } from './routing.ts';
+import { endpointChoose, routingOf } from './routing.ts';
 
 export interface HttpOptions {
   readonly apis: readonly Api<never>[];
@@ -32,27 +31,6 @@ export interface HttpOptions {
 }
 
 const jsonLimitBytes = 1 << 20;
-const noVersion: Version = { major: 0, minor: 0 };
-
-interface Mounted {
-  readonly api: Api<unknown>;
-  readonly mount: string;
-  readonly routing: Routing;
-}
-
-/** What is known of a request while it is answered: an error needs all of it. */
-interface Exchange {
-  readonly request: IncomingMessage;
-  readonly requestId: string;
-  readonly mounted: Mounted;
-  readonly path: string;
-  readonly query: URLSearchParams;
-  readonly log: Log;
-  version: Version;
-  actor: Actor | null;
-  endpoint: Endpoint<unknown> | null;
-  params: Readonly<Record<string, string>>;
-}
 
 export function httpServer(options: HttpOptions): Server {
   const mounts = options.apis
@@ -84,7 +62,7 @@ async function answer(
   response: ServerResponse,
 ): Promise<void> {
   const startedMs = options.clock.now();
-  const exchange = exchangeOpen(options, mounts, request);
+  const exchange = new Exchange(options, mounts, request);
   let reply: Reply;
   try {
     reply = await replyFor(options, exchange, response);
@@ -107,38 +85,6 @@ async function answer(
     ms: options.clock.now() - startedMs,
     userId: exchange.actor?.userId,
   });
-}
-
-function exchangeOpen(
-  options: HttpOptions,
-  mounts: readonly Mounted[],
-  request: IncomingMessage,
-): Exchange {
-  const [rawPath = '/', rawQuery = ''] = (request.url ?? '/').split('?', 2);
-  const found = mounts.find(
-    ({ mount }) => rawPath === mount || rawPath.startsWith(`${mount}/`) || mount === '',
-  );
-  // Without an API at the root, any of them may say that there is nothing here.
-  const mounted = found ?? mounts.at(-1);
-  if (mounted === undefined) throw new Error('a server needs an API to serve');
-  const requestId = `req-${options.ids.uuid()}`;
-  let log: Log | null = null;
-  return {
-    request,
-    requestId,
-    mounted,
-    path: found === undefined ? '/-' : rawPath.slice(mounted.mount.length) || '/',
-    query: new URLSearchParams(rawQuery),
-    // Made when first asked for: few requests have more to say than the line at their end.
-    get log() {
-      log ??= options.log.with({ requestId, api: mounted.api.name });
-      return log;
-    },
-    version: mounted.api.microversions?.min ?? noVersion,
-    actor: null,
-    endpoint: null,
-    params: {},
-  };
 }
 
 async function replyFor(
@@ -182,9 +128,10 @@ async function replyFor(
     mediaType,
     stream: bodyStream(request),
   };
-  const { context, authorized } = contextOf(options, exchange, response);
+  const baseUrl = baseUrlOf(options, exchange);
+  const context = new RequestContext(options, exchange, response, baseUrl);
   const reply = await endpoint.run(context, input);
-  if (route.rule !== null && reply.status < 400 && !authorized()) {
+  if (route.rule !== null && reply.status < 400 && !context.isAsked) {
     throw new Error(`endpoint ${route.id} answered without asking its rule ${route.rule}`);
   }
   if (options.checkReplies) replyCheck(route, reply);
@@ -220,85 +167,6 @@ function mediaTypeCheck(
     if (accepted.includes('application/json')) return;
   }
   throw new Failure('unsupported_media', `Unsupported Content-Type: ${mediaType}`);
-}
-
-function contextOf(
-  options: HttpOptions,
-  exchange: Exchange,
-  response: ServerResponse,
-): { context: Context<unknown>; authorized: () => boolean } {
-  const { request, mounted, actor, requestId } = exchange;
-  const { policy, clock, ids } = options;
-  // Made when first asked for: most requests are answered before anybody could leave.
-  let abort: AbortController | null = null;
-  let asked = false;
-  const acting = (): Actor => {
-    if (actor === null) {
-      throw new Failure('unauthenticated', 'The request you have made requires authentication.');
-    }
-    return actor;
-  };
-  const remoteAddress = request.socket.remoteAddress ?? '';
-  const context: Context<unknown> = {
-    world: mounted.api.world,
-    clock,
-    ids,
-    get log() {
-      return exchange.log;
-    },
-    requestId,
-    globalRequestId: globalRequestIdOf(request),
-    get actor() {
-      return acting();
-    },
-    isAnonymous: actor === null,
-    version: exchange.version,
-    baseUrl: baseUrlOf(options, exchange),
-    remoteAddress,
-    get signal() {
-      abort ??= abortOnClose(response);
-      return abort.signal;
-    },
-    since: (text) => versionCompare(exchange.version, version(text)) >= 0,
-    authorize(rule, target = {}) {
-      asked = true;
-      policy.enforce(rule, acting(), target);
-    },
-    allows(rule, target = {}) {
-      asked = true;
-      return policy.allows(rule, acting(), target);
-    },
-    audit: (partial) =>
-      options.audit.write(
-        auditEvent(
-          {
-            actor,
-            service: mounted.api.name,
-            requestId,
-            remoteAddress,
-            ...(request.headers['user-agent'] !== undefined && {
-              userAgent: request.headers['user-agent'],
-            }),
-            ...partial,
-          },
-          ids.uuid(),
-          new Date(clock.now()).toISOString(),
-        ),
-      ),
-  };
-  return { context, authorized: () => asked };
-}
-
-function abortOnClose(response: ServerResponse): AbortController {
-  const abort = new AbortController();
-  if (response.closed) abort.abort();
-  else response.once('close', () => abort.abort());
-  return abort;
-}
-
-function globalRequestIdOf(request: IncomingMessage): string | null {
-  const text = String(request.headers['x-openstack-request-id'] ?? '');
-  return /^req-[0-9a-f-]{36}$/.test(text) ? text : null;
 }
 
 function baseUrlOf({ publicUrl, tls }: HttpOptions, { request, mounted }: Exchange): string {
