@@ -15,6 +15,11 @@ const banned: readonly { pattern: RegExp; where: RegExp; use: string }[] = [
   { pattern: /(?<![.\w])set(Timeout|Interval)\(/, where: domain, use: 'clock.sleep()' },
   { pattern: /node:child_process/, where: domain, use: 'the agent' },
   { pattern: /node:sqlite|from 'pg'/, where: /^src\/(?!engines\/)/, use: 'src/engines' },
+  {
+    pattern: /^ {4,}get \w+\(\)/m,
+    where: /./,
+    use: 'a class: V8 keeps a hidden class for each literal with a getter, and it what the getter sees',
+  },
   { pattern: /export default/, where: /./, use: 'a named export' },
   {
     pattern: /TODO(?!\((correctness|security|robustness|capacity)\): #\d+)/,
