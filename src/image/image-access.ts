@@ -11,9 +11,9 @@ import type { Viewer } from './image-list.store.ts';
 export const projectOf = ({ scope }: Actor): string | null =>
   scope.kind === 'project' ? scope.projectId : null;
 
-export const viewerOf = ({ actor, allows }: ImageContext): Viewer => ({
-  isAdmin: allows('context_is_admin'),
-  projectId: projectOf(actor),
+export const viewerOf = (context: ImageContext): Viewer => ({
+  isAdmin: context.allows('context_is_admin'),
+  projectId: projectOf(context.actor),
 });
 
 /** An image together with what its policy rules are asked about. */

@@ -35,6 +35,9 @@ export class Exchange {
   actor: Actor | null = null;
   endpoint: Endpoint<unknown> | null = null;
   params: Readonly<Record<string, string>> = {};
+  /** True once the policy was asked. */
+  isAsked = false;
+  abort: AbortController | null = null;
   readonly #serverLog: Log;
   #log: Log | null = null;
 
@@ -73,7 +76,7 @@ interface Around {
   readonly ids: Ids;
 }
 
-/** The context of one request. */
+/** The context of one request. Others may be derived from it: what changes is kept in the exchange. */
 export class RequestContext implements Context<unknown> {
   readonly clock: Clock;
   readonly ids: Ids;
@@ -81,11 +84,9 @@ export class RequestContext implements Context<unknown> {
   readonly version: Version;
   readonly baseUrl: string;
   readonly remoteAddress: string;
-  readonly #around: Around;
-  readonly #exchange: Exchange;
-  readonly #response: ServerResponse;
-  #abort: AbortController | null = null;
-  #isAsked = false;
+  private readonly around: Around;
+  private readonly exchange: Exchange;
+  private readonly response: ServerResponse;
 
   constructor(around: Around, exchange: Exchange, response: ServerResponse, baseUrl: string) {
     this.clock = around.clock;
@@ -94,26 +95,26 @@ export class RequestContext implements Context<unknown> {
     this.version = exchange.version;
     this.baseUrl = baseUrl;
     this.remoteAddress = exchange.request.socket.remoteAddress ?? '';
-    this.#around = around;
-    this.#exchange = exchange;
-    this.#response = response;
+    this.around = around;
+    this.exchange = exchange;
+    this.response = response;
   }
 
   get world(): unknown {
-    return this.#exchange.mounted.api.world;
+    return this.exchange.mounted.api.world;
   }
 
   get log(): Log {
-    return this.#exchange.log;
+    return this.exchange.log;
   }
 
   get globalRequestId(): string | null {
-    const text = String(this.#exchange.request.headers['x-openstack-request-id'] ?? '');
+    const text = String(this.exchange.request.headers['x-openstack-request-id'] ?? '');
     return /^req-[0-9a-f-]{36}$/.test(text) ? text : null;
   }
 
   get actor(): Actor {
-    const { actor } = this.#exchange;
+    const { actor } = this.exchange;
     if (actor === null) {
       throw new Failure('unauthenticated', 'The request you have made requires authentication.');
     }
@@ -121,17 +122,12 @@ export class RequestContext implements Context<unknown> {
   }
 
   get isAnonymous(): boolean {
-    return this.#exchange.actor === null;
+    return this.exchange.actor === null;
   }
 
   /** Made when first asked for: most requests are answered before anybody could leave. */
   get signal(): AbortSignal {
-    return (this.#abort ??= abortOnClose(this.#response)).signal;
-  }
-
-  /** True once the policy was asked. */
-  get isAsked(): boolean {
-    return this.#isAsked;
+    return (this.exchange.abort ??= abortOnClose(this.response)).signal;
   }
 
   since(text: string): boolean {
@@ -139,13 +135,13 @@ export class RequestContext implements Context<unknown> {
   }
 
   authorize(rule: string, target: Target = {}): void {
-    this.#isAsked = true;
-    this.#around.policy.enforce(rule, this.actor, target);
+    this.exchange.isAsked = true;
+    this.around.policy.enforce(rule, this.actor, target);
   }
 
   allows(rule: string, target: Target = {}): boolean {
-    this.#isAsked = true;
-    return this.#around.policy.allows(rule, this.actor, target);
+    this.exchange.isAsked = true;
+    return this.around.policy.allows(rule, this.actor, target);
   }
 
   audit(
@@ -153,8 +149,8 @@ export class RequestContext implements Context<unknown> {
       actor?: Actor | null;
     },
   ): void {
-    const { request, actor, mounted } = this.#exchange;
-    const { audit, clock, ids } = this.#around;
+    const { request, actor, mounted } = this.exchange;
+    const { audit, clock, ids } = this.around;
     const userAgent = request.headers['user-agent'];
     const record: AuditRecord = {
       actor,

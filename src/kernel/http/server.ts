@@ -131,7 +131,7 @@ async function replyFor(
   const baseUrl = baseUrlOf(options, exchange);
   const context = new RequestContext(options, exchange, response, baseUrl);
   const reply = await endpoint.run(context, input);
-  if (route.rule !== null && reply.status < 400 && !context.isAsked) {
+  if (route.rule !== null && reply.status < 400 && !exchange.isAsked) {
     throw new Error(`endpoint ${route.id} answered without asking its rule ${route.rule}`);
   }
   if (options.checkReplies) replyCheck(route, reply);
