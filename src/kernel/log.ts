@@ -19,25 +19,45 @@ export interface LogOptions {
 }
 
 /** One JSON object a line; whoever logs an error prints its whole chain of causes. */
-export function logOpen(options: LogOptions, fields: LogFields = {}): Log {
-  const threshold = logLevels.indexOf(options.level);
-  const own = membersOf(fields);
-  const line =
-    (level: LogLevel) =>
-    (message: string, more?: LogFields): void => {
-      if (logLevels.indexOf(level) < threshold) return;
-      const time = new Date(options.now()).toISOString();
-      const text = JSON.stringify(message);
-      const members = more === undefined ? own : own + membersOf(more);
-      options.write(`{"time":"${time}","level":"${level}","message":${text}${members}}\n`);
-    };
-  return {
-    debug: line('debug'),
-    info: line('info'),
-    warning: line('warning'),
-    error: line('error'),
-    with: (more) => logOpen(options, { ...fields, ...more }),
-  };
+export const logOpen = (options: LogOptions, fields: LogFields = {}): Log =>
+  new LineLog(options, fields);
+
+/** One is made for each request: nothing is made ready before a line is written. */
+class LineLog implements Log {
+  readonly #options: LogOptions;
+  readonly #fields: LogFields;
+  #members: string | null = null;
+
+  constructor(options: LogOptions, fields: LogFields) {
+    this.#options = options;
+    this.#fields = fields;
+  }
+
+  debug(message: string, fields?: LogFields): void {
+    this.#line('debug', message, fields);
+  }
+  info(message: string, fields?: LogFields): void {
+    this.#line('info', message, fields);
+  }
+  warning(message: string, fields?: LogFields): void {
+    this.#line('warning', message, fields);
+  }
+  error(message: string, fields?: LogFields): void {
+    this.#line('error', message, fields);
+  }
+  with(fields: LogFields): Log {
+    return new LineLog(this.#options, { ...this.#fields, ...fields });
+  }
+
+  #line(level: LogLevel, message: string, fields?: LogFields): void {
+    const { level: lowest, now, write } = this.#options;
+    if (logLevels.indexOf(level) < logLevels.indexOf(lowest)) return;
+    const own = (this.#members ??= membersOf(this.#fields));
+    const members = fields === undefined ? own : own + membersOf(fields);
+    const time = new Date(now()).toISOString();
+    const text = JSON.stringify(message);
+    write(`{"time":"${time}","level":"${level}","message":${text}${members}}\n`);
+  }
 }
 
 /** The members of an object as JSON writes them, each after a comma. */

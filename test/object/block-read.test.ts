@@ -11,13 +11,13 @@ test('after a read that waited for the disk the next ones are left to threads, f
   writeFileSync(join(folder, 'file'), 'hello');
   await using file = await open(join(folder, 'file'));
   let [nowMs, stepMs] = [0, 0];
+  let [diskReads, brought] = [0, 0];
   let asked = 0;
-  const reader = new BlockReader({
-    now: () => {
-      asked++;
-      return (nowMs += stepMs);
-    },
-  });
+  const now = (): number => {
+    asked++;
+    return (nowMs += stepMs);
+  };
+  const reader = new BlockReader({ now }, () => (diskReads += brought));
   const read = async (): Promise<boolean> => {
     const before = asked;
     const block = Buffer.alloc(3);
@@ -26,6 +26,12 @@ test('after a read that waited for the disk the next ones are left to threads, f
     // Only a read that stops everybody is timed.
     return asked > before;
   };
+  assert.equal(await read(), true);
+  // The machine was busy; the bytes were in memory.
+  stepMs = 10;
+  assert.equal(await read(), true);
+  // A disk that is quick keeps nobody.
+  [stepMs, brought] = [0, 8];
   assert.equal(await read(), true);
   stepMs = 10;
   assert.equal(await read(), true);

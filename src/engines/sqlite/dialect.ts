@@ -11,13 +11,21 @@ import {
   type QueryResult,
 } from 'kysely';
 import { ReferenceViolation, UniqueViolation } from '../../kernel/db.ts';
+import type { DirectRows } from '../../kernel/hot-statement.ts';
 
 /** SQLite's extended result codes. */
 const uniqueCodes: ReadonlySet<unknown> = new Set([2067, 1555]);
 const foreignKeyCode = 787;
 
 /** kysely says that SQLite has no transactional DDL; it has, and without it a failed migration stays half done. */
-class TransactionalDdlAdapter extends SqliteAdapter {
+class OneConnectionAdapter extends SqliteAdapter implements DirectRows {
+  readonly directRows: DirectRows['directRows'];
+
+  constructor(connection: StatementCache) {
+    super();
+    this.directRows = (sql, values) => connection.run(sql, values).rows;
+  }
+
   override get supportsTransactionalDdl(): boolean {
     return true;
   }
@@ -50,9 +58,13 @@ class StatementCache implements DatabaseConnection {
     this.#database = database;
   }
 
-  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    const { statement, rowOf } = this.#prepare(query.sql);
-    const values = query.parameters as SQLInputValue[];
+  async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
+    return this.run<R>(sql, parameters);
+  }
+
+  run<R>(sql: string, parameters: readonly unknown[]): QueryResult<R> {
+    const { statement, rowOf } = this.#prepare(sql);
+    const values = parameters as SQLInputValue[];
     try {
       if (rowOf !== null) return { rows: statement.all(...values).map(rowOf) as R[] };
       const { changes, lastInsertRowid } = statement.run(...values);
@@ -94,9 +106,9 @@ class OneConnectionDriver implements Driver {
   readonly #database: DatabaseSync;
   readonly #connection: StatementCache;
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, connection: StatementCache) {
     this.#database = database;
-    this.#connection = new StatementCache(database);
+    this.#connection = connection;
   }
 
   async init(): Promise<void> {}
@@ -116,9 +128,12 @@ class OneConnectionDriver implements Driver {
   async destroy(): Promise<void> {}
 }
 
-export const sqliteDialect = (database: DatabaseSync): Dialect => ({
-  createAdapter: () => new TransactionalDdlAdapter(),
-  createDriver: () => new OneConnectionDriver(database),
-  createIntrospector: (db: Kysely<unknown>) => new SqliteIntrospector(db),
-  createQueryCompiler: () => new SqliteQueryCompiler(),
-});
+export function sqliteDialect(database: DatabaseSync): Dialect {
+  const connection = new StatementCache(database);
+  return {
+    createAdapter: () => new OneConnectionAdapter(connection),
+    createDriver: () => new OneConnectionDriver(database, connection),
+    createIntrospector: (db: Kysely<unknown>) => new SqliteIntrospector(db),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+  };
+}

@@ -5,13 +5,7 @@ import { badArgument, S3Failure } from './failure.ts';
 import type { Caller, Payload } from './scene.ts';
 import { claimOf, headerText, type SignedView } from './signature/claim.ts';
 import { claimV2Verify } from './signature/v2.ts';
-import {
-  amzDateMs,
-  claimV4Verify,
-  payloadText,
-  SigningKeys,
-  type VerifiedV4,
-} from './signature/v4.ts';
+import { claimV4Verify, payloadText, SigningKeys, type VerifiedV4 } from './signature/v4.ts';
 import type { Address } from './wire/address.ts';
 import type { QueryPairs } from './wire/uri.ts';
 
@@ -85,7 +79,7 @@ export async function requestAuthenticate(
   }
   const secret = { text: key.secret, keys: signingKeys };
   const verified = claimV4Verify(claim, view, secret, { nowMs, regions: regionsOf(world) });
-  const ageMs = Math.max(nowMs - amzDateMs(claim.dateText), 0);
+  const ageMs = Math.max(nowMs - verified.signedMs, 0);
   const signature = { version: 4, isQuery: claim.isQuery, ageMs } as const;
   return {
     caller: callerOf(world, claim.accessKey, key, signature),

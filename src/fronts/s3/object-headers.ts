@@ -186,6 +186,7 @@ const overrides: Readonly<Record<string, string>> = {
 /** What a signed link says the answer's headers shall be. */
 export function overrideHeaders(scene: Scene): Record<string, string> {
   const found: Record<string, string> = {};
+  if (scene.query.length === 0) return found;
   for (const [param, header] of Object.entries(overrides)) {
     const value = scene.param(param);
     if (value === null) continue;

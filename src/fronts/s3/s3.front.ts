@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { causesOf, Failure } from '../../kernel/errors.ts';
-import type { FrontContext } from '../../object/front.ts';
+import { requestIdHeaders, type FrontContext } from '../../object/front.ts';
 import { requestAuthenticate } from './authenticate.ts';
 import { bucketResolve } from './bucket-find.ts';
 import { callOf } from './calls/calls.ts';
@@ -146,6 +146,7 @@ async function replySend({ request, response, context }: Http, reply: Reply): Pr
   try {
     const body = xml === undefined ? reply.body : Buffer.from(xml);
     const headers: Record<string, string | number> = {
+      ...requestIdHeaders(context.requestId),
       'x-amz-request-id': context.requestId,
       'x-amz-id-2': context.requestId,
       ...(xml !== undefined && { 'Content-Type': 'application/xml' }),

@@ -25,7 +25,7 @@ export function* blocksIn({ first, last }: ByteRange): Iterable<BlockPart> {
 
 /** Above this a read is worth a thread of its own, wherever the bytes are. */
 const briefBytes = 64 << 10;
-/** A read that took so long waited for the disk: the bytes are not in memory. */
+/** A read that took so long waited for the disk, if anything was read from it. */
 const slowMs = 3;
 /** So many reads after a slow one are left to threads. */
 const cautious = 200;
@@ -36,10 +36,17 @@ const cautious = 200;
  */
 export class BlockReader {
   readonly #clock: Pick<Clock, 'now'>;
+  readonly #diskReads: () => number;
   #handedOver = 0;
+  #diskReadsSeen = 0;
 
-  constructor(clock: Pick<Clock, 'now'>) {
+  constructor(
+    clock: Pick<Clock, 'now'>,
+    /** What this process has read from disks so far: where the machine is busy, memory can be slow as well. */
+    diskReads = (): number => process.resourceUsage().fsRead,
+  ) {
     this.#clock = clock;
+    this.#diskReads = diskReads;
   }
 
   async read(file: FileHandle, block: Buffer, position: number): Promise<number> {
@@ -49,7 +56,11 @@ export class BlockReader {
     }
     const beganMs = this.#clock.now();
     const bytesRead = readSync(file.fd, block, 0, block.length, position);
-    if (this.#clock.now() - beganMs >= slowMs) this.#handedOver = cautious;
+    if (this.#clock.now() - beganMs >= slowMs) {
+      const before = this.#diskReadsSeen;
+      this.#diskReadsSeen = this.#diskReads();
+      if (this.#diskReadsSeen > before) this.#handedOver = cautious;
+    }
     return bytesRead;
   }
 }

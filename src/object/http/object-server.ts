@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { causesOf } from '../../kernel/errors.ts';
-import type { Front, FrontContext } from '../front.ts';
+import { requestIdHeaders, type Front, type FrontContext } from '../front.ts';
 import type { ObjectWorld } from '../object.world.ts';
 import { bodyRead, bodyReadWhole } from './body-read.ts';
 import { bodySend } from './body-send.ts';
@@ -91,8 +91,6 @@ async function answer(
   const startedMs = world.clock.now();
   const requestId = transIdOf(world.ids.hex(), startedMs);
   const log = world.log.with({ requestId });
-  response.setHeader('X-Trans-Id', requestId);
-  response.setHeader('X-Openstack-Request-Id', requestId);
   const context: FrontContext = {
     world,
     log,
@@ -110,7 +108,7 @@ async function answer(
   } catch (error) {
     log.error('a request failed by a fault of ours', { causes: causesOf(error) });
     if (response.headersSent) response.destroy();
-    else response.writeHead(500, { 'Content-Length': 0 }).end();
+    else response.writeHead(500, { ...requestIdHeaders(requestId), 'Content-Length': 0 }).end();
   }
   log.info('request', {
     method: request.method,

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { causesOf } from '../../kernel/errors.ts';
-import type { Front, FrontContext } from '../front.ts';
+import { requestIdHeaders, type Front, type FrontContext } from '../front.ts';
 import type { ObjectWorld } from '../object.world.ts';
 import type { Authority } from './authority.model.ts';
 import { actorAuthority, anonymous, groupAuthority } from './authority.ts';
@@ -116,9 +116,10 @@ async function answerSend(
   { status, headers, body, sizeBytes, close }: SwiftReply,
   context: FrontContext,
 ): Promise<void> {
+  const lines: Record<string, string | number> = requestIdHeaders(context.requestId);
   for (const [name, value] of Object.entries(headers)) {
     // Header lines cannot carry line breaks; what came in through a form or a manifest might.
-    response.setHeader(titled(name), headerEncode(value.replaceAll(/[\r\n\0]/g, ' ')));
+    lines[titled(name)] = headerEncode(value.replaceAll(/[\r\n\0]/g, ' '));
   }
   // HTTP/1.1 keeps connections alive without a word.
   if (request.headers.connection === undefined && request.httpVersion === '1.1') {
@@ -130,13 +131,13 @@ async function answerSend(
     if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) {
       const bytes = typeof body === 'string' ? Buffer.from(body) : body;
       if (!isBodyless || sizeBytes !== undefined)
-        response.setHeader('Content-Length', sizeBytes ?? bytes?.length ?? 0);
-      response.writeHead(status);
+        lines['Content-Length'] = sizeBytes ?? bytes?.length ?? 0;
+      response.writeHead(status, lines);
       response.end(isHead || isBodyless ? undefined : bytes);
       return;
     }
-    if (sizeBytes !== undefined) response.setHeader('Content-Length', sizeBytes);
-    response.writeHead(status);
+    if (sizeBytes !== undefined) lines['Content-Length'] = sizeBytes;
+    response.writeHead(status, lines);
     if (isHead) response.end();
     else await context.send(body);
   } finally {

@@ -28,6 +28,7 @@ export interface VerifiedV4 {
   readonly signature: string;
   readonly scopeText: string;
   readonly dateText: string;
+  readonly signedMs: number;
   /** What is said of a later signature that does not fit. */
   readonly mismatch: (stringToSign: string, provided: string) => S3Failure;
 }
@@ -45,7 +46,7 @@ export function claimV4Verify(
   rule: ClockRule,
 ): VerifiedV4 {
   regionCheck(claim, rule.regions);
-  timeCheck(claim, rule.nowMs);
+  const signedMs = timeCheck(claim, rule.nowMs);
   headersCheck(claim, view);
   const { date, region } = claim.scope;
   const scopeText = `${date}/${region}/s3/aws4_request`;
@@ -56,7 +57,14 @@ export function claimV4Verify(
   const mismatch = (text: string, provided: string): S3Failure =>
     signatureMismatch(claim.accessKey, { text, provided, canonical });
   if (!sameText(expected, claim.signature)) throw mismatch(stringToSign, claim.signature);
-  return { signingKey, signature: expected, scopeText, dateText: claim.dateText, mismatch };
+  return {
+    signingKey,
+    signature: expected,
+    scopeText,
+    dateText: claim.dateText,
+    signedMs,
+    mismatch,
+  };
 }
 
 interface Mismatch {
@@ -117,7 +125,8 @@ export function amzDateMs(text: string): number {
     : Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
 }
 
-function timeCheck({ dateText, scope, isQuery, expiresS }: ClaimV4, nowMs: number): void {
+/** When it was signed. */
+function timeCheck({ dateText, scope, isQuery, expiresS }: ClaimV4, nowMs: number): number {
   const signedMs = amzDateMs(dateText);
   if (Number.isNaN(signedMs)) {
     throw isQuery
@@ -137,19 +146,19 @@ function timeCheck({ dateText, scope, isQuery, expiresS }: ClaimV4, nowMs: numbe
       message,
     );
   }
-  const serverTime = new Date(nowMs).toISOString();
   if (expiresS === null) {
-    if (Math.abs(nowMs - signedMs) <= skewMs) return;
+    if (Math.abs(nowMs - signedMs) <= skewMs) return signedMs;
     throw new S3Failure('RequestTimeTooSkewed', undefined, {
       fields: {
         RequestTime: dateText,
-        ServerTime: serverTime,
+        ServerTime: new Date(nowMs).toISOString(),
         MaxAllowedSkewMilliseconds: String(skewMs),
       },
     });
   }
   if (signedMs > nowMs + skewMs) throw new S3Failure('AccessDenied', 'Request is not yet valid');
   expiryCheck(signedMs + expiresS * 1000, nowMs);
+  return signedMs;
 }
 
 export function expiryCheck(expiresMs: number, nowMs: number): void {
@@ -168,12 +177,11 @@ function headersCheck({ signedHeaders, isQuery }: ClaimV4, { headers }: SignedVi
   if (!signedHeaders.includes('host')) {
     throw new S3Failure('SignatureDoesNotMatch', 'The Host header must be signed.');
   }
-  const missing = Object.keys(headers).filter(
-    (name) =>
-      name.startsWith('x-amz-') &&
-      !signedHeaders.includes(name) &&
-      !(isQuery && name === 'x-amz-content-sha256'),
-  );
+  const missing: string[] = [];
+  for (const name in headers) {
+    if (!name.startsWith('x-amz-') || signedHeaders.includes(name)) continue;
+    if (!isQuery || name !== 'x-amz-content-sha256') missing.push(name);
+  }
   if (missing.length === 0) return;
   throw new S3Failure(
     'AccessDenied',
