@@ -6,7 +6,7 @@ import type { Revocation } from './revocation.model.ts';
 import type { Snapshot } from './snapshot.model.ts';
 import type { TokenState } from './token.model.ts';
 import type { TokenClaims } from './token.model.ts';
-import type { TokenSubject } from './token-subject.model.ts';
+import type { KnownSubject } from './token-subject.model.ts';
 
 const tokenLimit = 100_000;
 const accessKeyLimit = 20_000;
@@ -46,9 +46,7 @@ export class BoundedMap<Key, Value> {
 export class IdentityMemory {
   readonly tokens = new BoundedMap<string, TokenState>(tokenLimit);
   /** What the database said of whom claims are about: tokens of one user and scope share it. */
-  readonly subjects = new BoundedMap<string, { generation: number; subject: TokenSubject }>(
-    subjectLimit,
-  );
+  readonly subjects = new BoundedMap<string, KnownSubject>(subjectLimit);
   /** By id, with their users. */
   readonly credentials = new BoundedMap<string, KnownCredential>(credentialLimit);
   readonly accessKeys = new BoundedMap<string, AccessKey>(accessKeyLimit);
@@ -106,6 +104,7 @@ export class IdentityMemory {
       userIds,
     }: { readonly domainIds: readonly string[]; readonly userIds: readonly string[] },
   ): boolean {
+    if (this.#revocations.size === 0) return false;
     const { userId, scope, auditIds, issuedAtMs } = claims;
     const keys = [
       `token:${auditIds[0]}`,

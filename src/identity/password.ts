@@ -1,4 +1,4 @@
-import { argon2, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { argon2, hash as digest, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IdentityWorld } from './identity.world.ts';
 import { foreignCheck } from './password-foreign.ts';
 
@@ -9,8 +9,8 @@ const tagBytes = 32;
 /** Passwords longer than this are refused: hashing them would cost more than it protects. */
 export const passwordLengthMax = 4_096;
 
-/** Key of the digests of verified passwords: lives as long as the process, so a memory dump of another is worth nothing. */
-const digestKey = randomBytes(32);
+/** Goes into the digests of verified passwords: lives as long as the process, so a memory dump of another is worth nothing. */
+const digestKey = randomBytes(32).toString('base64');
 
 interface Argon2Hash {
   readonly memory: number;
@@ -40,9 +40,7 @@ export async function passwordVerify(
 ): Promise<boolean> {
   const { memory, clock } = world;
   if (password.length > passwordLengthMax) return false;
-  const key = createHmac('sha256', digestKey)
-    .update(`${hash ?? ''}\0${password}`)
-    .digest('base64');
+  const key = digest('sha256', `${digestKey}\0${hash ?? ''}\0${password}`, 'base64');
   if ((memory.verified.get(key) ?? 0) > clock.now()) return true;
   if (!(await isRight(world, hash, password))) return false;
   memory.verified.delete(key);

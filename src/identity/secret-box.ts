@@ -29,14 +29,18 @@ export interface Sealing {
 
 /** A Fernet token: version, time, IV, AES-128-CBC, and HMAC-SHA256 over all of it; base64url without padding. */
 export function boxSeal(key: SecretKey, secret: BinaryLike, { nowMs, iv }: Sealing): string {
-  const head = Buffer.alloc(headBytes);
-  head.writeUInt8(versionByte, 0);
-  // Seconds fit into six of the eight bytes.
-  head.writeUIntBE(Math.floor(nowMs / 1000), 3, 6);
-  iv.copy(head, 9);
   const cipher = createCipheriv('aes-128-cbc', key.encryption, iv);
-  const signed = Buffer.concat([head, cipher.update(secret as Buffer), cipher.final()]);
-  return Buffer.concat([signed, macOf(key, signed)]).toString('base64url');
+  const [first, last] = [cipher.update(secret as Buffer), cipher.final()];
+  const signedBytes = headBytes + first.length + last.length;
+  const box = Buffer.alloc(signedBytes + macBytes);
+  box.writeUInt8(versionByte, 0);
+  // Seconds fit into six of the eight bytes.
+  box.writeUIntBE(Math.floor(nowMs / 1000), 3, 6);
+  iv.copy(box, 9);
+  first.copy(box, headBytes);
+  last.copy(box, headBytes + first.length);
+  macOf(key, box.subarray(0, signedBytes)).copy(box, signedBytes);
+  return box.toString('base64url');
 }
 
 /** Null: not sealed with any of these keys, or not whole. */

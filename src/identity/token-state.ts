@@ -10,7 +10,7 @@ import type { Snapshot } from './snapshot.model.ts';
 import { snapshotGet } from './snapshot.ts';
 import { tokenDecode } from './token.codec.ts';
 import type { TokenClaims, TokenScope, TokenState } from './token.model.ts';
-import type { TokenSubject } from './token-subject.model.ts';
+import type { KnownSubject, TokenSubject } from './token-subject.model.ts';
 import type { UserAccount } from './user.model.ts';
 import { tokenSubjectRead } from './token-subject.ts';
 
@@ -48,18 +48,22 @@ async function subjectGet(
   { db, memory, clock }: IdentityWorld,
   claims: TokenClaims,
   { generation, snapshot }: { readonly generation: number; readonly snapshot: Snapshot },
-): Promise<TokenSubject | null> {
+): Promise<KnownSubject | null> {
   const { userId, scope, trustId, applicationCredentialId, accessTokenId, assertionId } = claims;
   const lent = [trustId, applicationCredentialId, accessTokenId, assertionId];
   const key = JSON.stringify([userId, scope, lent]);
   const nowMs = clock.now();
   const known = memory.subjects.get(key);
-  if (known?.generation === generation && nowMs < known.subject.untilMs) return known.subject;
+  if (known?.generation === generation && nowMs < known.subject.untilMs) return known;
   const facts = { snapshot, nowMs };
   const subject = await db.read((tx) => tokenSubjectRead(tx, claims, facts));
-  if (subject === null) memory.subjects.delete(key);
-  else memory.subjects.set(key, { generation, subject });
-  return subject;
+  if (subject === null) {
+    memory.subjects.delete(key);
+    return null;
+  }
+  const fresh = { generation, subject, shown: subjectShown(subject, scope, snapshot) };
+  memory.subjects.set(key, fresh);
+  return fresh;
 }
 
 /** Null where the token is worth nothing, or was revoked. */
@@ -70,8 +74,9 @@ export async function tokenStateRead(
   const { memory } = world;
   const { generation } = memory;
   const snapshot = await snapshotGet(world);
-  const subject = await subjectGet(world, claims, { generation, snapshot });
-  if (subject === null) return null;
+  const known = await subjectGet(world, claims, { generation, snapshot });
+  if (known === null) return null;
+  const { subject } = known;
   const { user, project, target, roles, trust, credential } = subject;
   const domainIds = [user.domainId, ...(project?.domainId == null ? [] : [project.domainId])];
   const userIds = [user.id, ...(trust === null ? [] : [trust.trustorId])];
@@ -85,7 +90,7 @@ export async function tokenStateRead(
     accessRules: credential?.accessRules ?? [],
     actor,
     serviceActors: serviceActors(actor, roles, snapshot),
-    head: tokenHead(claims, subject, snapshot),
+    head: tokenHead(claims, known),
     catalog:
       target === null
         ? null
@@ -117,24 +122,27 @@ function actorScope(scope: TokenScope, project: Project | null): ActorScope {
 }
 
 /** The token as the API shows it, without the brackets that close it. */
-function tokenHead(claims: TokenClaims, subject: TokenSubject, snapshot: Snapshot): string {
-  const domain = (id: string): { id: string; name: string } => ({
-    id,
-    name: snapshot.domains.get(id)?.name ?? id,
-  });
-  const { user, project, roles, assertion } = subject;
-  const { scope } = claims;
-  const token = {
+function tokenHead(claims: TokenClaims, { shown }: KnownSubject): string {
+  const own = {
     methods: claims.methods,
+    audit_ids: claims.auditIds,
+    expires_at: isoMicroseconds(claims.expiresAtMs),
+    issued_at: isoMicroseconds(claims.issuedAtMs),
+  };
+  return `{"token":${JSON.stringify(own).slice(0, -1)},${shown}`;
+}
+
+/** What is the same in all tokens of a user and scope: members of the object that shows a token. */
+function subjectShown(subject: TokenSubject, scope: TokenScope, { domains }: Snapshot): string {
+  const domain = (id: string) => ({ id, name: domains.get(id)?.name ?? id });
+  const { user, project, roles, assertion } = subject;
+  const shown = {
     user: {
       domain: domain(user.domainId),
       id: user.id,
       name: user.name,
       ...(assertion === null ? passwordHead(user) : federationHead(assertion)),
     },
-    audit_ids: claims.auditIds,
-    expires_at: isoMicroseconds(claims.expiresAtMs),
-    issued_at: isoMicroseconds(claims.issuedAtMs),
     ...(project !== null && {
       project: {
         domain: domain(project.domainId ?? project.id),
@@ -148,7 +156,7 @@ function tokenHead(claims: TokenClaims, subject: TokenSubject, snapshot: Snapsho
     ...(scope.kind !== 'unscoped' && { roles }),
     ...delegationHead(subject),
   };
-  return `{"token":${JSON.stringify(token).slice(0, -1)}`;
+  return JSON.stringify(shown).slice(1, -1);
 }
 
 /** Keystone leaves the Z off here. */

@@ -23,3 +23,11 @@ export interface TokenSubject {
   readonly untilMs: number;
   readonly accessToken: Omit<AccessToken, 'secret'> | null;
 }
+
+/** A subject as a process remembers it. */
+export interface KnownSubject {
+  readonly generation: number;
+  readonly subject: TokenSubject;
+  /** What every token of it shows of it, in JSON. */
+  readonly shown: string;
+}
