@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import { bufferFree } from '../kernel/buffer-free.ts';
-import { bufferPages } from '../kernel/buffer-pages.ts';
 import type { Tx } from '../kernel/db.ts';
 import { Failure, invalid, notFound } from '../kernel/errors.ts';
+import { bytesPump } from './byte-pump.ts';
 import { formatJudge, formatRefuse, type Claim } from './format/format-judge.ts';
 import { blobHold, blobInsert, blobRelease, type Blob } from './image-blob.store.ts';
 import { blobsReclaim } from './image-blob.ts';
@@ -14,7 +13,6 @@ import type { ImageStore, StoreWriter } from './stores/image-store.ts';
 /** An uploader not heard of for so long is dead. */
 const holdMs = 30_000;
 const renewMs = 5_000;
-const bufferBytes = 1 << 20;
 
 export interface Incoming {
   readonly bytes: AsyncIterable<Uint8Array>;
@@ -165,7 +163,7 @@ async function blobFill(writing: Writing, incoming: Incoming): Promise<Digests> 
   const { landing, blob, lost } = writing;
   const writer = await landing.store.write(blob.key);
   try {
-    const digests = await bytesPump(writing, incoming, writer);
+    const digests = await bytesTake(writing, incoming, writer);
     if (incoming.sizeBytes !== null && incoming.sizeBytes !== digests.sizeBytes) {
       throw invalid(
         `The image has ${digests.sizeBytes} bytes where ${incoming.sizeBytes} were announced.`,
@@ -184,53 +182,31 @@ async function blobFill(writing: Writing, incoming: Incoming): Promise<Digests> 
   }
 }
 
-/** Two buffers: one is hashed and written while the other fills. Small writes would cost twice the time. */
-async function bytesPump(
+const hashesAll = ['md5', 'sha512'] as const;
+
+async function bytesTake(
   { world, lost, image, landing }: Writing,
-  { bytes, isOwned }: Incoming,
+  { bytes, isOwned, sizeBytes: announced }: Incoming,
   writer: StoreWriter,
 ): Promise<Digests> {
-  // Of a copy the MD5 is known; one hash tells whether it is the same.
-  const md5 = landing.known === undefined ? createHash('md5') : null;
-  const sha512 = createHash('sha512');
-  let [filling, spare] = [bufferPages(bufferBytes), bufferPages(bufferBytes)];
-  let written = Promise.resolve();
-  let filledBytes = 0;
-  let sizeBytes = 0;
-  const flush = async (): Promise<void> => {
-    const chunk = filling.subarray(0, filledBytes);
-    if (sizeBytes <= bufferBytes && image.diskFormat !== null) formatRefuse(image, chunk);
-    await written;
-    written = writer.write(chunk);
-    // Its failure is met at the next flush; until then nobody waits for it.
-    written.catch(() => {});
-    md5?.update(chunk);
-    sha512.update(chunk);
-    landing.onChunk?.(chunk);
-    [filling, spare] = [spare, filling];
-    filledBytes = 0;
-  };
-  for await (const chunk of bytes) {
-    if (lost.aborted) throw new Error('the upload is no longer wanted');
-    sizeBytes += chunk.length;
-    sizeCheck(world, sizeBytes);
-    spareCheck(landing, sizeBytes);
-    for (let at = 0; at < chunk.length;) {
-      const part = chunk.subarray(at, at + bufferBytes - filledBytes);
-      filling.set(part, filledBytes);
-      filledBytes += part.length;
-      at += part.length;
-      if (filledBytes === bufferBytes) await flush();
-    }
-    if (isOwned) bufferFree(chunk);
-  }
-  if (filledBytes > 0) await flush();
-  await written;
-  return {
-    sizeBytes,
-    md5: md5?.digest('hex') ?? landing.known?.md5 ?? '',
-    sha512: sha512.digest('hex'),
-  };
+  const { known, onChunk } = landing;
+  const { sizeBytes, hashes } = await bytesPump(bytes, writer, {
+    // Of a copy the MD5 is known; one hash tells whether it is the same.
+    algorithms: known === undefined ? hashesAll : ['sha512'],
+    sizeBytes: announced,
+    isOwned,
+    check(sizeBytes) {
+      if (lost.aborted) throw new Error('the upload is no longer wanted');
+      sizeCheck(world, sizeBytes);
+      spareCheck(landing, sizeBytes);
+    },
+    onChunk(chunk, offset) {
+      if (offset === 0 && image.diskFormat !== null)
+        formatRefuse(image, Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
+      onChunk?.(chunk);
+    },
+  });
+  return { sizeBytes, md5: hashes.md5 ?? known?.md5 ?? '', sha512: hashes.sha512 ?? '' };
 }
 
 async function storeBytes(

@@ -5,9 +5,12 @@ export const pageBytes = 4096;
 export const bufferPages = (bytes: number): Buffer<ArrayBuffer> =>
   Buffer.from(new ArrayBuffer(bytes, { maxByteLength: bytes }), 0, bytes);
 
-/** Whole pages of what `bufferPages` made. */
+/** The same for memory that threads share. */
+export const bufferPagesShared = (bytes: number): Buffer<SharedArrayBuffer> =>
+  Buffer.from(new SharedArrayBuffer(bytes, { maxByteLength: bytes }), 0, bytes);
+
+/** Whole pages of what these made. */
 export const isOfPages = ({ buffer, byteOffset, length }: Uint8Array): boolean =>
-  buffer instanceof ArrayBuffer &&
-  buffer.resizable &&
+  (buffer instanceof SharedArrayBuffer ? buffer.growable : buffer.resizable) &&
   byteOffset % pageBytes === 0 &&
   length % pageBytes === 0;

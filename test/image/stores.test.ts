@@ -17,7 +17,7 @@ import { s3Store } from '../../src/image/stores/s3-store.ts';
 import { storeClientOpen, type StoreRequest } from '../../src/image/stores/store-http.ts';
 import { swiftSession } from '../../src/image/stores/swift-session.ts';
 import { swiftStore } from '../../src/image/stores/swift-store.ts';
-import { bufferPages } from '../../src/kernel/buffer-pages.ts';
+import { bufferPages, bufferPagesShared } from '../../src/kernel/buffer-pages.ts';
 import { systemClock as clock } from '../../src/kernel/clock.ts';
 import { people, s3Serve, type S3Server } from '../fronts/s3/harness.ts';
 import { swiftPeer, type SwiftPeer } from './swift-peer.ts';
@@ -134,8 +134,8 @@ test('a file store keeps what it is given, in whole pages of memory and in parts
   const directory = mkdtempSync(join(tmpdir(), 'welkin-store-'));
   t.after(() => rmSync(directory, { recursive: true }));
   const store = fileStore({ id: 'file', directory, reserveBytes: 0 });
-  const pages = bufferPages(mib);
-  for (const sizes of [
+  const all = [bufferPages(mib), bufferPagesShared(mib)];
+  for (const [turn, sizes] of [
     [0],
     [1],
     [4096],
@@ -143,7 +143,9 @@ test('a file store keeps what it is given, in whole pages of memory and in parts
     [mib, 5_000, 4096, mib],
     [4095, mib],
     [...Array.from({ length: 5 }, () => mib), 4097],
-  ]) {
+    [mib, mib, 17],
+  ].entries()) {
+    const pages = all[turn % 2] ?? Buffer.alloc(mib);
     const writer = await store.write('key');
     const expected: Buffer[] = [];
     for (const size of sizes) {

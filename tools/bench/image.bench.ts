@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { Agent, request, type IncomingMessage } from 'node:http';
@@ -12,6 +13,7 @@ import { adminToken, controlCpuSec } from './control-load.ts';
 const gib = 2 ** 30;
 const records = 10_000;
 const connections = 16;
+const rounds = 3;
 
 interface House {
   readonly cloud: Cloud;
@@ -75,30 +77,63 @@ async function plainCopy(from: string, to: string): Promise<number> {
   return user + system;
 }
 
+/** Wall seconds of both hashes of as many bytes, one after the other in one thread, from memory. */
+function hashesAlone(block: Buffer): number {
+  const begun = performance.now();
+  const hashes = [createHash('md5'), createHash('sha512')];
+  for (let at = 0; at < gib; at += block.length) for (const hash of hashes) hash.update(block);
+  return (performance.now() - begun) / 1000;
+}
+
+interface Round {
+  readonly hashesSec: number;
+  readonly uploadSec: number;
+  readonly uploadCpuSec: number;
+  readonly downloadCpuSec: number;
+}
+
+async function bytesRound(house: House, path: string, block: Buffer): Promise<Round> {
+  const hashesSec = hashesAlone(block);
+  const id = await imageMake(house, 'bench');
+  const begun = performance.now();
+  const uploadCpuSec = await cpuOf(house, async () => {
+    const body = createReadStream(path, { highWaterMark: 1 << 20 });
+    const type = 'application/octet-stream';
+    const wanted = { method: 'PUT', path: `/images/${id}/file`, body, type, sizeBytes: gib };
+    await textOf(await ask(house, wanted));
+  });
+  const uploadSec = (performance.now() - begun) / 1000;
+  const downloadCpuSec = await cpuOf(house, async () => {
+    const answer = await ask(house, { method: 'GET', path: `/images/${id}/file` });
+    for await (const _ of answer);
+  });
+  await textOf(await ask(house, { method: 'DELETE', path: `/images/${id}` }));
+  return { hashesSec, uploadSec, uploadCpuSec, downloadCpuSec };
+}
+
+/** The better of each, in turns: whatever else the machine does only adds. */
 async function bytesBench(house: House): Promise<Measure[]> {
   const directory = mkdtempSync(join(tmpdir(), 'welkin-bench-'));
   const path = join(directory, 'image');
   await using file = await open(path, 'w');
   const block = Buffer.alloc(1 << 20, 'an image that does not compress to nothing');
   for (let at = 0; at < gib; at += block.length) await file.write(block);
-  const id = await imageMake(house, 'bench');
-  const upload = await cpuOf(house, async () => {
-    const body = createReadStream(path, { highWaterMark: 1 << 20 });
-    const type = 'application/octet-stream';
-    const wanted = { method: 'PUT', path: `/images/${id}/file`, body, type, sizeBytes: gib };
-    await textOf(await ask(house, wanted));
-  });
-  const download = await cpuOf(house, async () => {
-    const answer = await ask(house, { method: 'GET', path: `/images/${id}/file` });
-    for await (const _ of answer);
-  });
-  await textOf(await ask(house, { method: 'DELETE', path: `/images/${id}` }));
+  const all: Round[] = [];
+  while (all.length < rounds) all.push(await bytesRound(house, path, block));
   const plain = await plainCopy(path, join(directory, 'copy'));
   rmSync(directory, { recursive: true });
+  const best = (of: keyof Round): number => Math.min(...all.map((round) => round[of]));
   const references = [{ what: 'dd with md5sum and sha512sum', value: plain }];
+  const speed = best('hashesSec') / best('uploadSec');
   return [
-    measure('upload of 1 GiB', upload, 'CPU-s', { target: { atMost: 6 }, references }),
-    measure('download of 1 GiB', download, 'CPU-s', { target: { atMost: 1.3 } }),
+    measure('upload of 1 GiB', best('uploadCpuSec'), 'CPU-s', {
+      target: { atMost: 6 },
+      references,
+    }),
+    measure('speed of that upload', speed, 'of the speed of its hashes, one after the other', {
+      target: { atLeast: 0.9 },
+    }),
+    measure('download of 1 GiB', best('downloadCpuSec'), 'CPU-s', { target: { atMost: 1.3 } }),
   ];
 }
 
@@ -130,7 +165,9 @@ async function recordsBench(house: House): Promise<Measure[]> {
   const perSec = records / cpuSec;
   return [
     measure('images registered', perSec, 'a CPU-s', { target: { atLeast: 1_000 } }),
-    measure(`a list of ${records} images in pages of 1,000`, listSec, 'CPU-s'),
+    measure(`a list of ${records} images in pages of 1,000`, listSec, 'CPU-s', {
+      target: { atMost: 1 },
+    }),
   ];
 }
 
