@@ -3,7 +3,7 @@ import type { AccessKey } from '../../object/identity.port.ts';
 import type { ObjectWorld } from '../../object/object.world.ts';
 import { badArgument, S3Failure } from './failure.ts';
 import type { Caller, Payload } from './scene.ts';
-import { claimOf, headerText, type SignedView } from './signature/claim.ts';
+import { claimOf, headerText, linkHeaders, type SignedView } from './signature/claim.ts';
 import { claimV2Verify } from './signature/v2.ts';
 import { claimV4Verify, payloadText, SigningKeys, type VerifiedV4 } from './signature/v4.ts';
 import type { Address } from './wire/address.ts';
@@ -58,13 +58,17 @@ export async function requestAuthenticate(
     const text = headerText(headers, 'x-amz-content-sha256');
     return { caller: anonymous, payload: payloadAnonymous(text) };
   }
-  if (headers['x-amz-security-token'] !== undefined) throw new S3Failure('InvalidToken');
+  // There are no temporary keys here.
+  const isTemporary = (name: string): boolean => name.toLowerCase() === 'x-amz-security-token';
+  if (headers['x-amz-security-token'] !== undefined || query.some(([name]) => isTemporary(name)))
+    throw new S3Failure('InvalidToken');
   const key = await accessKeyFind(world, claim.accessKey);
   const nowMs = world.clock.now();
   if (claim.version === 2) {
-    claimV2Verify(claim, view, key.secret, nowMs);
+    const asSigned = claim.isQuery ? { ...view, headers: linkHeaders(view, 2) } : view;
+    claimV2Verify(claim, asSigned, key.secret, nowMs);
     const signature = { version: 2, isQuery: claim.isQuery, ageMs: 0 } as const;
-    const text = headerText(headers, 'x-amz-content-sha256');
+    const text = headerText(asSigned.headers, 'x-amz-content-sha256');
     return {
       caller: callerOf(world, claim.accessKey, key, signature),
       payload: payloadClaimed(text ?? unsigned),

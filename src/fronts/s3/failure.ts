@@ -134,6 +134,7 @@ const codes = {
     400,
     'Your socket connection to the server was not read from or written to within the timeout period.',
   ],
+  UserKeyMustBeSpecified: [400, 'User key must have a length greater than 0'],
   ServerSideEncryptionConfigurationNotFoundError: [
     404,
     'The server side encryption configuration was not found',

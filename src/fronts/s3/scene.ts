@@ -11,6 +11,7 @@ import {
   type Ownership,
   type PublicAccessBlock,
 } from './settings/access-block.ts';
+import { linkHeaders } from './signature/claim.ts';
 import type { VerifiedV4 } from './signature/v4.ts';
 import type { Address } from './wire/address.ts';
 import { queryValue, type QueryPairs } from './wire/uri.ts';
@@ -96,7 +97,10 @@ export class Scene {
     this.caller = who.caller;
     this.payload = who.payload;
     this.nowMs = this.world.clock.now();
-    this.headers = who.headers ?? headersOf(http.request, asked.query, who.caller);
+    const { headers } = http.request;
+    const { isQuery, version } = who.caller.signature;
+    const { query } = asked;
+    this.headers = who.headers ?? (isQuery ? linkHeaders({ headers, query }, version) : headers);
   }
 
   /** The same request with what a form says in place of headers, by whoever signed the form. */
@@ -154,22 +158,6 @@ export class Scene {
   get maker(): Owner {
     return this.caller.owner ?? anonymousOwner;
   }
-}
-
-const signing =
-  /^x-amz-(algorithm|content-sha256|credential|date|expires|security-token|signature|signedheaders)$/;
-
-/** Whoever makes a link cannot set headers, so what they would say stands in the query. */
-function headersOf(
-  { headers }: IncomingMessage,
-  query: QueryPairs,
-  { signature }: Caller,
-): IncomingHttpHeaders {
-  if (!signature.isQuery) return headers;
-  const given = query
-    .map(([name, value]) => [name.toLowerCase(), value] as const)
-    .filter(([name]) => name.startsWith('x-amz-') && !signing.test(name));
-  return given.length === 0 ? headers : { ...Object.fromEntries(given), ...headers };
 }
 
 /** AWS's own name for whoever came without a signature. */

@@ -68,7 +68,7 @@ export function objectServer({ world, swift, s3, tls }: ObjectServerOptions): Se
       ? '501 Not Implemented'
       : (clientErrors[error.code ?? ''] ?? '400 Bad Request');
     if (socket.writable && error.code !== 'ECONNRESET') {
-      socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n${refusalText(status)}`);
     } else {
       socket.destroy();
     }
@@ -81,6 +81,15 @@ const clientErrors: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 };
+
+const methodRefusal = `<?xml version="1.0" encoding="UTF-8"?>
+<Error><Code>MethodNotAllowed</Code><Message>The specified method is not allowed against this resource.</Message></Error>`;
+
+/** Clients of S3 read what is wrong in the body. Which API a request that cannot be read is for, nobody can tell. */
+const refusalText = (status: string): string =>
+  status.startsWith('405')
+    ? `Content-Type: application/xml\r\nContent-Length: ${methodRefusal.length}\r\n\r\n${methodRefusal}`
+    : 'Content-Length: 0\r\n\r\n';
 
 async function answer(
   options: ObjectServerOptions,

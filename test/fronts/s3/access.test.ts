@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { containerCreate, containerGet } from '../../../src/object/container.ts';
 import { objectPut } from '../../../src/object/object-put.ts';
 import { uploadCreate } from '../../../src/object/upload.ts';
+import { callNames } from '../../../src/fronts/s3/calls/calls.ts';
 import { send } from './client.ts';
 import { s3Serve, type PersonName, type S3Server } from './harness.ts';
 
@@ -16,6 +17,12 @@ const xml = {
   remove: '<Delete><Object><Key>k</Key></Object></Delete>',
   lock: '<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled></ObjectLockConfiguration>',
 };
+
+const form = [
+  '--edge\r\nContent-Disposition: form-data; name="key"\r\n\r\nnew',
+  '--edge\r\nContent-Disposition: form-data; name="file"\r\n\r\nx',
+  '--edge--\r\n',
+].join('\r\n');
 
 /** `B`: the bucket, `U`: an upload under way. */
 const calls: readonly (readonly [
@@ -118,7 +125,23 @@ const calls: readonly (readonly [
   ],
   ['DELETE /B/u?uploadId=U'],
   ['DELETE /B'],
+  ['PUT /new-B'],
+  ['POST /B', form, { 'content-type': 'multipart/form-data; boundary=edge' }],
 ];
+
+/** The name by which the front finds the call of a line. */
+function nameOf([line, , headers = {}]: (typeof calls)[number]): string {
+  const [method = '', target = ''] = line.split(' ');
+  const [path = '', query = ''] = target.split('?');
+  const level = path === '/' ? 'service' : path.indexOf('/', 1) < 0 ? 'bucket' : 'object';
+  const named = query
+    .split('&')
+    .map((pair) => pair.split('=', 1)[0] ?? '')
+    .find((part) => callNames.some((name) => name.split(' ')[2] === part));
+  const isCopy = headers['x-amz-copy-source'] !== undefined;
+  const words = [level, method, named ?? (isCopy ? 'copy' : '-')];
+  return [...words, ...(isCopy && named !== undefined ? ['copy'] : [])].join(' ');
+}
 
 const everybody: readonly (PersonName | null)[] = [
   'owner',
@@ -178,6 +201,10 @@ async function bucketMake(
   const { id } = await uploadCreate(world, container, { name: 'u', contentType: 'x/y', facts });
   return { name, uploadId: id };
 }
+
+test('no call of the API is left out here', () => {
+  assert.deepEqual(new Set(calls.map(nameOf)), new Set(callNames));
+});
 
 test('every call is open to those it is for, and to nobody else', async () => {
   await using server = await s3Serve();

@@ -52,6 +52,7 @@ test('what cannot be done says so, and never that it was', async () => {
   ]) {
     await fails(server, line, '501 NotImplemented');
   }
+  const emptyDelete = '<Delete><Object><Key/></Object></Delete>';
   const refused: readonly (readonly [string, string, string, Sent?])[] = [
     [
       'PUT /bucket?logging',
@@ -120,6 +121,13 @@ test('what cannot be done says so, and never that it was', async () => {
       { headers: { 'x-amz-meta-a': 'x'.repeat(2100) } },
     ],
     ['GET /bucket?encoding-type=x', '400 InvalidArgument', ''],
+    ['GETPUT /bucket', '405 MethodNotAllowed', ''],
+    [
+      'POST /bucket?delete',
+      '400 UserKeyMustBeSpecified',
+      emptyDelete,
+      { headers: { 'content-md5': base64Md5(emptyDelete) } },
+    ],
     ['GET /bucket?max-keys=-1', '400 InvalidArgument', ''],
     ['GET /missing/k', '404 NoSuchBucket', ''],
     [`GET /bucket/${'k'.repeat(1025)}`, '400 KeyTooLongError', ''],
@@ -230,6 +238,10 @@ test('writes under conditions are decided when they become visible', async () =>
   });
   await ok(server, 'PUT /bucket/k', { headers: { 'if-match': etag }, body: 'y' });
   await fails(server, 'PUT /bucket/none', '404 NoSuchKey', { headers: { 'if-match': etag } });
+  const since = new Date(server.store.world.clock.now()).toUTCString();
+  for (const name of ['if-modified-since', 'if-unmodified-since']) {
+    await fails(server, 'PUT /bucket/k', '501 NotImplemented', { headers: { [name]: since } });
+  }
   await fails(server, 'DELETE /bucket/k', '412 PreconditionFailed', {
     headers: { 'if-match': etag },
   });

@@ -167,6 +167,13 @@ test('malformed authorizations are refused as such', () => {
       codeIs('InvalidArgument'),
     );
   }
+  for (const expires of ['x', '1.5', '9223372036854775808']) {
+    const text = (presigned.query ?? '').replace('Expires=86400', `Expires=${expires}`);
+    assert.throws(
+      () => claimOf({ headers: {}, query: queryParse(text) }),
+      /X-Amz-Expires should be a number/,
+    );
+  }
   const both = { headers: get.headers, query: queryParse(presigned.query ?? '') };
   assert.throws(() => claimOf(both), codeIs('InvalidArgument'));
 });

@@ -130,6 +130,8 @@ const unsupported = new Set([
     'torrent',
   ],
 ]);
+/** `bucket GET acl`: every call there is, for tests that must not miss one. */
+export const callNames: readonly string[] = Object.keys(calls);
 const parts = new Set(Object.keys(calls).flatMap((name) => name.split(' ')[2] ?? []));
 
 export function callOf(scene: Scene): Call {

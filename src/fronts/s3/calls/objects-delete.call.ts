@@ -57,8 +57,10 @@ function deleteAsked(node: XmlNode): DeleteAsked {
   onlyChildren(node, ['Key', 'VersionId', 'ETag', 'LastModifiedTime', 'Size']);
   const modified = textOf(node, 'LastModifiedTime');
   const size = textOf(node, 'Size');
+  const key = childOf(node, 'Key')?.text ?? textNeeded(node, 'Key');
+  if (key === '') throw new S3Failure('UserKeyMustBeSpecified');
   return {
-    key: childOf(node, 'Key')?.text ?? textNeeded(node, 'Key'),
+    key,
     versionId: textOf(node, 'VersionId'),
     ifMatch: textOf(node, 'ETag'),
     modifiedMs: modified === null ? null : Date.parse(modified),
@@ -68,7 +70,6 @@ function deleteAsked(node: XmlNode): DeleteAsked {
 
 async function objectDeleted(scene: Scene, asked: DeleteAsked, isQuiet: boolean): Promise<string> {
   const { key, versionId } = asked;
-  if (key === '') return errorElement(asked, 'UserKeyMustBeSpecified', 'The key must be specified');
   const isVersion = versionId === null || versionId === 'null' || /^\d{1,16}$/.test(versionId);
   if (!isVersion)
     return errorElement(asked, 'NoSuchVersion', new S3Failure('NoSuchVersion').message);

@@ -56,6 +56,27 @@ export const headerText = (headers: IncomingHttpHeaders, name: string): string |
   return value === undefined ? null : String(value);
 };
 
+const v4Own =
+  /^x-amz-(algorithm|content-sha256|credential|date|expires|security-token|signature|signedheaders)$/;
+
+/**
+ * Whoever makes a link cannot set headers, so what they would say stands in its query. It is as good as the headers only
+ * where it was signed as well: version 4 signs the whole query, version 2 signs these as if they were headers.
+ */
+export function linkHeaders(
+  { headers, query }: Pick<SignedView, 'headers' | 'query'>,
+  version: 2 | 4 | null,
+): IncomingHttpHeaders {
+  const given = query
+    .map(([name, value]) => [name.toLowerCase(), value] as const)
+    .filter(([name]) =>
+      version === 2
+        ? /^(x-amz-.*|content-md5|content-type)$/.test(name)
+        : name.startsWith('x-amz-') && !v4Own.test(name),
+    );
+  return given.length === 0 ? headers : { ...Object.fromEntries(given), ...headers };
+}
+
 /** Null: nobody claims to have sent this. */
 export function claimOf({ headers, query }: Pick<SignedView, 'headers' | 'query'>): Claim | null {
   const authorization = headers.authorization;
@@ -128,7 +149,9 @@ function claimV4Query(query: QueryPairs): ClaimV4 {
     throw queryMalformed(`X-Amz-Algorithm only supports "${algorithm}"`);
   }
   const expiresText = value('X-Amz-Expires');
-  if (!/^-?\d{1,19}$/.test(expiresText)) throw queryMalformed('X-Amz-Expires should be a number');
+  // What a signed integer of 64 bits cannot hold is none to AWS.
+  if (!/^-?\d{1,19}$/.test(expiresText) || BigInt(expiresText) >= 2n ** 63n)
+    throw queryMalformed('X-Amz-Expires should be a number');
   const expiresS = Number(expiresText);
   if (expiresS < 0) throw queryMalformed('X-Amz-Expires must be non-negative');
   if (expiresS > 604_800) {

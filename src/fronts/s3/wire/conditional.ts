@@ -76,10 +76,14 @@ export function writeConditionsCheck(
   if (!etagMatches(ifMatch, current.etag)) throw precondition('If-Match');
 }
 
-/** S3 writes know two forms only: of no object at all, and of exactly this one. */
+/** S3 writes know two conditions only: of no object at all, and of exactly this one. */
 export function writeConditionsOf(
   header: (name: string) => string | null,
 ): Pick<Conditions, 'ifMatch' | 'ifNoneMatch'> {
+  for (const name of ['If-Modified-Since', 'If-Unmodified-Since']) {
+    if (header(name.toLowerCase()) === null) continue;
+    throw new S3Failure('NotImplemented', undefined, { fields: { Header: name } });
+  }
   const [ifMatch, ifNoneMatch] = [header('if-match'), header('if-none-match')];
   const isOdd = (ifNoneMatch !== null && ifNoneMatch !== '*') || ifMatch === '*';
   if (isOdd || (ifMatch !== null && ifNoneMatch !== null)) {
