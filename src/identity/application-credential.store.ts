@@ -1,8 +1,9 @@
-import { flag, ReferenceViolation, UniqueViolation } from '../kernel/db.ts';
-import { conflict, forbidden } from '../kernel/errors.ts';
+import { flag, ReferenceViolation } from '../kernel/db.ts';
+import { forbidden } from '../kernel/errors.ts';
 import type { AccessRule, ApplicationCredential } from './application-credential.model.ts';
 import type { ApplicationCredentialRow, Tx } from './identity.tables.ts';
 import { listingApply, type Listing } from './listing.ts';
+import { uniqueStore } from './unique.ts';
 
 const credentialOf = (
   row: ApplicationCredentialRow,
@@ -67,28 +68,20 @@ export async function applicationCredentialInsert(
   tx: Tx,
   credential: ApplicationCredential,
 ): Promise<void> {
-  try {
-    await tx
-      .insertInto('identity_application_credential')
-      .values({
-        id: credential.id,
-        user_id: credential.userId,
-        project_id: credential.projectId,
-        name: credential.name,
-        description: credential.description,
-        secret_hash: credential.secretHash,
-        expires_at_us: credential.expiresAtUs,
-        unrestricted: flag(credential.isUnrestricted),
-        role_ids: JSON.stringify(credential.roleIds),
-      })
-      .execute();
-  } catch (error) {
-    if (!(error instanceof UniqueViolation)) throw error;
-    throw conflict(
-      `Conflict occurred attempting to store application_credential - Duplicate entry found with name ${credential.name}.`,
-      { cause: error },
-    );
-  }
+  await uniqueStore(
+    tx.insertInto('identity_application_credential').values({
+      id: credential.id,
+      user_id: credential.userId,
+      project_id: credential.projectId,
+      name: credential.name,
+      description: credential.description,
+      secret_hash: credential.secretHash,
+      expires_at_us: credential.expiresAtUs,
+      unrestricted: flag(credential.isUnrestricted),
+      role_ids: JSON.stringify(credential.roleIds),
+    }),
+    `application_credential - Duplicate entry found with name ${credential.name}`,
+  );
   for (const { id } of credential.accessRules) {
     await tx
       .insertInto('identity_application_credential_rule')

@@ -1,7 +1,6 @@
-import { UniqueViolation } from '../kernel/db.ts';
-import { conflict } from '../kernel/errors.ts';
 import type { EndpointRow, RegionRow, ServiceRow, Tx } from './identity.tables.ts';
 import { listingApply, type Listing } from './listing.ts';
+import { uniqueStore } from './unique.ts';
 
 export async function regionGet(tx: Tx, id: string): Promise<RegionRow | null> {
   const row = await tx
@@ -17,13 +16,10 @@ export async function regionList(tx: Tx, listing: Listing): Promise<RegionRow[]>
 }
 
 export async function regionInsert(tx: Tx, region: RegionRow): Promise<void> {
-  try {
-    await tx.insertInto('identity_region').values(region).execute();
-  } catch (error) {
-    if (!(error instanceof UniqueViolation)) throw error;
-    const message = `Conflict occurred attempting to store region - Duplicate ID, ${region.id}.`;
-    throw conflict(message, { cause: error });
-  }
+  await uniqueStore(
+    tx.insertInto('identity_region').values(region),
+    `region - Duplicate ID, ${region.id}`,
+  );
 }
 
 export async function regionUpdate(tx: Tx, { id, ...changes }: RegionRow): Promise<void> {

@@ -1,11 +1,10 @@
-import { UniqueViolation } from '../kernel/db.ts';
-import { conflict } from '../kernel/errors.ts';
 import type { Credential } from './credential.model.ts';
 import type { CredentialRow, Tx } from './identity.tables.ts';
 import type { IdentityWorld } from './identity.world.ts';
 import { listingApply, type Listing } from './listing.ts';
 import type { Extra } from './project.model.ts';
 import { boxOpen, boxSeal } from './secret-box.ts';
+import { uniqueStore } from './unique.ts';
 
 /** Blobs are secrets (keys of EC2 and S3, seeds of one-time passwords): sealed in the database. */
 export function credentialRowOf(
@@ -61,13 +60,10 @@ export async function credentialList(
 }
 
 export async function credentialInsert(tx: Tx, row: CredentialRow): Promise<void> {
-  try {
-    await tx.insertInto('identity_credential').values(row).execute();
-  } catch (error) {
-    if (!(error instanceof UniqueViolation)) throw error;
-    const message = 'Conflict occurred attempting to store credential - Duplicate entry.';
-    throw conflict(message, { cause: error });
-  }
+  await uniqueStore(
+    tx.insertInto('identity_credential').values(row),
+    'credential - Duplicate entry',
+  );
 }
 
 export async function credentialUpdate(tx: Tx, { id, blob }: CredentialRow): Promise<void> {

@@ -1,5 +1,6 @@
 import { directoryWrite } from './generation.ts';
 import type { IdentityWorld } from './identity.world.ts';
+import { domainNew } from './project.model.ts';
 import { projectInsert } from './project.store.ts';
 import { snapshotGet } from './snapshot.ts';
 
@@ -11,18 +12,7 @@ export async function directoryDomainsEnsure(world: IdentityWorld): Promise<void
     if (held.has(name)) continue;
     const id = world.ids.hex();
     await directoryWrite(world, (tx) =>
-      projectInsert(tx, {
-        id,
-        domainId: null,
-        parentId: null,
-        path: `${id}/`,
-        isDomain: true,
-        name,
-        description: 'Users and groups of a directory',
-        isEnabled: true,
-        options: {},
-        extra: {},
-      }),
+      projectInsert(tx, domainNew({ id, name, description: 'Users and groups of a directory' })),
     );
   }
 }

@@ -7,7 +7,7 @@ import { directoryWrite } from './generation.ts';
 import type { Tx } from './identity.tables.ts';
 import type { IdentityContext } from './identity.world.ts';
 import { equals, listingAnd, listingOf, pageOf, type Page } from './listing.ts';
-import { optionsMerge, type Project } from './project.model.ts';
+import { type Project, domainNew, optionsMerge } from './project.model.ts';
 import {
   projectGet as projectRead,
   projectInsert,
@@ -33,18 +33,14 @@ export async function domainCreate(
 ): Promise<TaggedProject> {
   context.authorize('identity:create_domain');
   const id = wanted.explicit_domain_id ?? context.ids.hex();
-  const domain: Project = {
+  const domain = domainNew({
     id,
-    domainId: null,
-    parentId: null,
-    path: `${id}/`,
-    isDomain: true,
     name: wanted.name.trim(),
     description: wanted.description ?? '',
     isEnabled: wanted.enabled ?? true,
     options: optionsMerge({}, wanted.options),
     extra: extraOf(wanted, knownAttributes),
-  };
+  });
   const tags = wanted.tags ?? [];
   await directoryWrite(context.world, async (tx) => {
     await projectInsert(tx, domain);

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import { UniqueViolation } from '../kernel/db.ts';
-import { conflict } from '../kernel/errors.ts';
 import type { Assertion, FederatedId, IdentityProvider } from './federation.model.ts';
 import type { FederatedUserRow, Tx } from './identity.tables.ts';
+import { uniqueStore } from './unique.ts';
 
 const idOf = (row: FederatedUserRow): FederatedId => ({
   idpId: row.idp_id,
@@ -45,23 +44,15 @@ export async function federatedIdsOf(
 const chunkSize = 500;
 
 export async function federatedIdInsert(tx: Tx, userId: string, id: FederatedId): Promise<void> {
-  try {
-    await tx
-      .insertInto('identity_federated_user')
-      .values({
-        idp_id: id.idpId,
-        protocol_id: id.protocolId,
-        unique_id: id.uniqueId,
-        user_id: userId,
-      })
-      .execute();
-  } catch (error) {
-    if (!(error instanceof UniqueViolation)) throw error;
-    throw conflict(
-      `Conflict occurred attempting to store federated_user - Duplicate entry found with ID ${id.uniqueId}.`,
-      { cause: error },
-    );
-  }
+  await uniqueStore(
+    tx.insertInto('identity_federated_user').values({
+      idp_id: id.idpId,
+      protocol_id: id.protocolId,
+      unique_id: id.uniqueId,
+      user_id: userId,
+    }),
+    `federated_user - Duplicate entry found with ID ${id.uniqueId}`,
+  );
 }
 
 export async function federatedIdsRemove(tx: Tx, userId: string): Promise<void> {

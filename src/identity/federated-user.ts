@@ -19,6 +19,7 @@ import type { Tx } from './identity.tables.ts';
 import type { IdentityWorld } from './identity.world.ts';
 import { equals, listingAnd } from './listing.ts';
 import type { GroupNamed, Mapped } from './mapping-rules.ts';
+import { projectNew } from './project.model.ts';
 import { projectGetByName, projectInsert } from './project.store.ts';
 import { roleList } from './role.store.ts';
 import type { Snapshot } from './snapshot.model.ts';
@@ -286,17 +287,6 @@ async function projectEnsure(
   const held = await projectGetByName(tx, name, domainId);
   if (held !== null) return held.id;
   const id = ids.hex();
-  await projectInsert(tx, {
-    id,
-    domainId,
-    parentId: domainId,
-    path: `${domainId}/${id}/`,
-    isDomain: false,
-    name,
-    description: '',
-    isEnabled: true,
-    options: {},
-    extra: {},
-  });
+  await projectInsert(tx, projectNew({ id, name, domainId }));
   return id;
 }

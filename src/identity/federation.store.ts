@@ -1,5 +1,4 @@
-import { flag, UniqueViolation } from '../kernel/db.ts';
-import { conflict } from '../kernel/errors.ts';
+import { flag } from '../kernel/db.ts';
 import type { IdentityProvider, Mapping, Protocol, ServiceProvider } from './federation.model.ts';
 import type {
   IdentityProviderRow,
@@ -10,6 +9,7 @@ import type {
 } from './identity.tables.ts';
 import { listingApply, type Listing } from './listing.ts';
 import type { MappingRule } from './mapping.schema.ts';
+import { uniqueStore } from './unique.ts';
 
 const providerOf = (row: IdentityProviderRow, remoteIds: readonly string[]): IdentityProvider => ({
   id: row.id,
@@ -63,9 +63,8 @@ async function providersRead(
 
 export async function providerInsert(tx: Tx, provider: IdentityProvider): Promise<void> {
   const what = 'identity_provider';
-  await unique(what, `Duplicate entry: ${provider.id}`, () =>
-    tx.insertInto(what).values(providerRowOf(provider)).execute(),
-  );
+  const insert = tx.insertInto(what).values(providerRowOf(provider));
+  await uniqueStore(insert, `${what} - Duplicate entry: ${provider.id}`);
   await remoteIdsInsert(tx, provider);
 }
 
@@ -78,11 +77,9 @@ export async function providerUpdate(tx: Tx, provider: IdentityProvider): Promis
 
 async function remoteIdsInsert(tx: Tx, { id, remoteIds }: IdentityProvider): Promise<void> {
   for (const remoteId of remoteIds) {
-    await unique('identity_provider', `Duplicate remote ID: ${remoteId}`, () =>
-      tx
-        .insertInto('identity_provider_remote_id')
-        .values({ idp_id: id, remote_id: remoteId })
-        .execute(),
+    await uniqueStore(
+      tx.insertInto('identity_provider_remote_id').values({ idp_id: id, remote_id: remoteId }),
+      `identity_provider - Duplicate remote ID: ${remoteId}`,
     );
   }
 }
@@ -138,8 +135,9 @@ export async function providerIdsOf(tx: Tx, protocolId: string): Promise<string[
 }
 
 export async function protocolInsert(tx: Tx, protocol: Protocol): Promise<void> {
-  await unique('federation_protocol', `Duplicate entry with ID ${protocol.id}`, () =>
-    tx.insertInto('identity_protocol').values(protocolRowOf(protocol)).execute(),
+  await uniqueStore(
+    tx.insertInto('identity_protocol').values(protocolRowOf(protocol)),
+    `federation_protocol - Duplicate entry with ID ${protocol.id}`,
   );
 }
 
@@ -184,11 +182,9 @@ export async function mappingList(tx: Tx): Promise<Mapping[]> {
 }
 
 export async function mappingInsert(tx: Tx, { id, rules }: Mapping): Promise<void> {
-  await unique('mapping', `Duplicate entry with ID ${id}`, () =>
-    tx
-      .insertInto('identity_mapping')
-      .values({ id, rules: JSON.stringify(rules) })
-      .execute(),
+  await uniqueStore(
+    tx.insertInto('identity_mapping').values({ id, rules: JSON.stringify(rules) }),
+    `mapping - Duplicate entry with ID ${id}`,
   );
 }
 
@@ -234,8 +230,9 @@ export async function serviceProviderList(tx: Tx, listing: Listing): Promise<Ser
 }
 
 export async function serviceProviderInsert(tx: Tx, provider: ServiceProvider): Promise<void> {
-  await unique('service_provider', `Duplicate entry with ID ${provider.id}`, () =>
-    tx.insertInto('identity_service_provider').values(serviceProviderRowOf(provider)).execute(),
+  await uniqueStore(
+    tx.insertInto('identity_service_provider').values(serviceProviderRowOf(provider)),
+    `service_provider - Duplicate entry with ID ${provider.id}`,
   );
 }
 
@@ -254,13 +251,4 @@ export async function federationRemove(
 ): Promise<boolean> {
   const { numDeletedRows } = await tx.deleteFrom(table).where('id', '=', id).executeTakeFirst();
   return numDeletedRows > 0n;
-}
-
-async function unique(what: string, how: string, work: () => Promise<unknown>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    if (!(error instanceof UniqueViolation)) throw error;
-    throw conflict(`Conflict occurred attempting to store ${what} - ${how}.`, { cause: error });
-  }
 }

@@ -1,9 +1,8 @@
 import type { Tx } from './identity.tables.ts';
-import { UniqueViolation } from '../kernel/db.ts';
-import { conflict } from '../kernel/errors.ts';
 import { groupOf, groupRowOf, type Group } from './group.model.ts';
 import { listingApply, type Listing } from './listing.ts';
 import { groupIdsOf, type Member } from './membership.store.ts';
+import { uniqueStore } from './unique.ts';
 
 /** Without those that their directory does not have any more, though what they were given is kept. */
 const groups = (tx: Tx) =>
@@ -46,20 +45,15 @@ export async function groupListByIds(tx: Tx, ids: readonly string[]): Promise<Gr
 }
 
 export async function groupInsert(tx: Tx, group: Group): Promise<void> {
-  try {
-    await tx.insertInto('identity_group').values(groupRowOf(group)).execute();
-  } catch (error) {
-    throw nameTaken(error, group);
-  }
+  await uniqueStore(tx.insertInto('identity_group').values(groupRowOf(group)), nameTaken(group));
 }
 
 export async function groupUpdate(tx: Tx, group: Group): Promise<void> {
   const { id, ...changes } = groupRowOf(group);
-  try {
-    await tx.updateTable('identity_group').set(changes).where('id', '=', id).execute();
-  } catch (error) {
-    throw nameTaken(error, group);
-  }
+  await uniqueStore(
+    tx.updateTable('identity_group').set(changes).where('id', '=', id),
+    nameTaken(group),
+  );
 }
 
 export async function groupRemove(tx: Tx, id: string): Promise<void> {
@@ -71,10 +65,5 @@ export async function groupRemove(tx: Tx, id: string): Promise<void> {
   await tx.deleteFrom('identity_group').where('id', '=', id).execute();
 }
 
-function nameTaken(error: unknown, { name, domainId }: Group): unknown {
-  if (!(error instanceof UniqueViolation)) return error;
-  return conflict(
-    `Conflict occurred attempting to store group - Duplicate entry found with name ${name} at domain ID ${domainId}.`,
-    { cause: error },
-  );
-}
+const nameTaken = ({ name, domainId }: Group): string =>
+  `group - Duplicate entry found with name ${name} at domain ID ${domainId}`;

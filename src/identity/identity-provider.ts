@@ -14,6 +14,7 @@ import { directoryWrite } from './generation.ts';
 import type { Tx } from './identity.tables.ts';
 import type { IdentityContext } from './identity.world.ts';
 import { listingOf, pageOf, type Page } from './listing.ts';
+import { domainNew } from './project.model.ts';
 import { projectGet, projectInsert } from './project.store.ts';
 
 /** Ids of federation are chosen by whoever makes a thing. */
@@ -49,18 +50,14 @@ export async function providerCreate(
 }
 
 const domainMake = (tx: Tx, id: string, providerId: string): Promise<void> =>
-  projectInsert(tx, {
-    id,
-    domainId: null,
-    parentId: null,
-    path: `${id}/`,
-    isDomain: true,
-    name: id,
-    description: `Auto generated federated domain for Identity Provider: ${providerId}`,
-    isEnabled: true,
-    options: {},
-    extra: {},
-  });
+  projectInsert(
+    tx,
+    domainNew({
+      id,
+      name: id,
+      description: `Auto generated federated domain for Identity Provider: ${providerId}`,
+    }),
+  );
 
 export async function providerGet(context: IdentityContext, id: string): Promise<IdentityProvider> {
   context.authorize('identity:get_identity_provider');

@@ -14,7 +14,7 @@ import type { Tx } from './identity.tables.ts';
 import { defaultDomainId, type IdentityWorld } from './identity.world.ts';
 import { equals } from './listing.ts';
 import { passwordHash } from './password.ts';
-import type { Project } from './project.model.ts';
+import { domainNew, projectNew } from './project.model.ts';
 import { projectGet, projectInsert } from './project.store.ts';
 import { implicationInsert, roleInsert, roleList } from './role.store.ts';
 import { passwordInsert, userInsert } from './user.store.ts';
@@ -64,18 +64,10 @@ export async function identitySeed(world: IdentityWorld, seed: Seed): Promise<vo
 type ByName = ReadonlyMap<string, string>;
 
 async function domainSeed(tx: Tx): Promise<void> {
-  await projectInsert(tx, {
-    id: defaultDomainId,
-    domainId: null,
-    parentId: null,
-    path: `${defaultDomainId}/`,
-    isDomain: true,
-    name: 'Default',
-    description: 'The default domain',
-    isEnabled: true,
-    options: {},
-    extra: {},
-  });
+  await projectInsert(
+    tx,
+    domainNew({ id: defaultDomainId, name: 'Default', description: 'The default domain' }),
+  );
 }
 
 async function rolesSeed(tx: Tx, { ids }: IdentityWorld): Promise<ByName> {
@@ -100,19 +92,7 @@ async function projectsSeed(tx: Tx, { ids }: IdentityWorld): Promise<ByName> {
   for (const name of ['admin', 'demo', 'service']) {
     const id = ids.hex();
     found.set(name, id);
-    const project: Project = {
-      id,
-      domainId: defaultDomainId,
-      parentId: defaultDomainId,
-      path: `${defaultDomainId}/${id}/`,
-      isDomain: false,
-      name,
-      description: '',
-      isEnabled: true,
-      options: {},
-      extra: {},
-    };
-    await projectInsert(tx, project);
+    await projectInsert(tx, projectNew({ id, name, domainId: defaultDomainId }));
   }
   return found;
 }

@@ -1,12 +1,7 @@
-import { UniqueViolation, flag } from '../kernel/db.ts';
-import { conflict } from '../kernel/errors.ts';
+import { flag } from '../kernel/db.ts';
 import type { RegisteredLimitRow, Tx } from './identity.tables.ts';
 import type { Limit, RegisteredLimit } from './limit.model.ts';
-
-const duplicate = (error: unknown, what: string): unknown =>
-  error instanceof UniqueViolation
-    ? conflict(`Conflict occurred attempting to store ${what} - Duplicate entry.`, { cause: error })
-    : error;
+import { uniqueStore } from './unique.ts';
 
 const registeredOf = (row: RegisteredLimitRow): RegisteredLimit => ({
   id: row.id,
@@ -46,20 +41,18 @@ export async function registeredLimitList(
 }
 
 export async function registeredLimitInsert(tx: Tx, limit: RegisteredLimit): Promise<void> {
-  try {
-    await tx.insertInto('identity_registered_limit').values(registeredRowOf(limit)).execute();
-  } catch (error) {
-    throw duplicate(error, 'registered_limit');
-  }
+  await uniqueStore(
+    tx.insertInto('identity_registered_limit').values(registeredRowOf(limit)),
+    'registered_limit - Duplicate entry',
+  );
 }
 
 export async function registeredLimitUpdate(tx: Tx, limit: RegisteredLimit): Promise<void> {
   const { id, ...changes } = registeredRowOf(limit);
-  try {
-    await tx.updateTable('identity_registered_limit').set(changes).where('id', '=', id).execute();
-  } catch (error) {
-    throw duplicate(error, 'registered_limit');
-  }
+  await uniqueStore(
+    tx.updateTable('identity_registered_limit').set(changes).where('id', '=', id),
+    'registered_limit - Duplicate entry',
+  );
 }
 
 export async function registeredLimitRemove(tx: Tx, id: string): Promise<void> {
@@ -105,21 +98,17 @@ export async function limitList(
 }
 
 export async function limitInsert(tx: Tx, limit: Limit): Promise<void> {
-  try {
-    await tx
-      .insertInto('identity_limit')
-      .values({
-        id: limit.id,
-        registered_limit_id: limit.registeredLimitId,
-        project_id: limit.projectId,
-        is_domain: flag(limit.isDomain),
-        resource_limit: limit.resourceLimit,
-        description: limit.description,
-      })
-      .execute();
-  } catch (error) {
-    throw duplicate(error, 'limit');
-  }
+  await uniqueStore(
+    tx.insertInto('identity_limit').values({
+      id: limit.id,
+      registered_limit_id: limit.registeredLimitId,
+      project_id: limit.projectId,
+      is_domain: flag(limit.isDomain),
+      resource_limit: limit.resourceLimit,
+      description: limit.description,
+    }),
+    'limit - Duplicate entry',
+  );
 }
 
 export async function limitUpdate(

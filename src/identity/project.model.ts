@@ -32,6 +32,29 @@ export const projectOf = (row: ProjectRow): Project => ({
   extra: JSON.parse(row.extra) as Extra,
 });
 
+type Named = Pick<Project, 'id' | 'name'> & Partial<Project>;
+
+/** Enabled and empty where nothing else is said. */
+const plain = { description: '', isEnabled: true, options: {}, extra: {} } as const;
+
+export const domainNew = (named: Named): Project => ({
+  domainId: null,
+  parentId: null,
+  path: `${named.id}/`,
+  isDomain: true,
+  ...plain,
+  ...named,
+});
+
+/** Right below its domain. */
+export const projectNew = (named: Named & { readonly domainId: string }): Project => ({
+  parentId: named.domainId,
+  path: `${named.domainId}/${named.id}/`,
+  isDomain: false,
+  ...plain,
+  ...named,
+});
+
 export const projectRowOf = (project: Project): ProjectRow => ({
   id: project.id,
   domain_id: project.domainId,

@@ -1,11 +1,10 @@
-import { UniqueViolation } from '../kernel/db.ts';
-import { conflict } from '../kernel/errors.ts';
 import { applicationCredentialRemoveOf } from './application-credential.store.ts';
 import type { Tx } from './identity.tables.ts';
 import { listingApply, type Listing } from './listing.ts';
 import { oauth1RemoveOf } from './oauth1.store.ts';
 import { trustRemoveOf } from './trust.store.ts';
 import { projectOf, projectRowOf, type Project } from './project.model.ts';
+import { uniqueStore } from './unique.ts';
 
 export async function projectGet(tx: Tx, id: string): Promise<Project | null> {
   const row = await tx
@@ -95,20 +94,18 @@ export async function projectListSubtree(tx: Tx, { id, isDomain }: Project): Pro
 }
 
 export async function projectInsert(tx: Tx, project: Project): Promise<void> {
-  try {
-    await tx.insertInto('identity_project').values(projectRowOf(project)).execute();
-  } catch (error) {
-    throw nameTaken(error, project);
-  }
+  await uniqueStore(
+    tx.insertInto('identity_project').values(projectRowOf(project)),
+    nameTaken(project),
+  );
 }
 
 export async function projectUpdate(tx: Tx, project: Project): Promise<void> {
   const { id, ...changes } = projectRowOf(project);
-  try {
-    await tx.updateTable('identity_project').set(changes).where('id', '=', id).execute();
-  } catch (error) {
-    throw nameTaken(error, project);
-  }
+  await uniqueStore(
+    tx.updateTable('identity_project').set(changes).where('id', '=', id),
+    nameTaken(project),
+  );
 }
 
 export async function projectRemove(tx: Tx, id: string): Promise<void> {
@@ -175,10 +172,7 @@ export async function projectTagRemove(tx: Tx, projectId: string, tag: string): 
   return numDeletedRows > 0n;
 }
 
-function nameTaken(error: unknown, { name, domainId, isDomain }: Project): unknown {
-  if (!(error instanceof UniqueViolation)) return error;
-  const what = isDomain
-    ? `domain - it is not permitted to have two domains with the same name: ${name}.`
-    : `project - it is not permitted to have two projects with the same name in one domain: ${name} in ${domainId}.`;
-  return conflict(`Conflict occurred attempting to store ${what}`, { cause: error });
-}
+const nameTaken = ({ name, domainId, isDomain }: Project): string =>
+  isDomain
+    ? `domain - it is not permitted to have two domains with the same name: ${name}`
+    : `project - it is not permitted to have two projects with the same name in one domain: ${name} in ${domainId}`;

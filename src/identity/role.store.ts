@@ -1,8 +1,7 @@
-import { UniqueViolation } from '../kernel/db.ts';
-import { conflict } from '../kernel/errors.ts';
 import type { Tx } from './identity.tables.ts';
 import { listingApply, type Listing } from './listing.ts';
 import { roleOf, roleRowOf, type Role } from './role.model.ts';
+import { uniqueStore } from './unique.ts';
 
 export async function roleGet(tx: Tx, id: string): Promise<Role | null> {
   const row = await tx
@@ -36,20 +35,15 @@ export async function roleList(tx: Tx, listing: Listing, domainId: string | null
 }
 
 export async function roleInsert(tx: Tx, role: Role): Promise<void> {
-  try {
-    await tx.insertInto('identity_role').values(roleRowOf(role)).execute();
-  } catch (error) {
-    throw nameTaken(error, role);
-  }
+  await uniqueStore(tx.insertInto('identity_role').values(roleRowOf(role)), nameTaken(role));
 }
 
 export async function roleUpdate(tx: Tx, role: Role): Promise<void> {
   const { id, ...changes } = roleRowOf(role);
-  try {
-    await tx.updateTable('identity_role').set(changes).where('id', '=', id).execute();
-  } catch (error) {
-    throw nameTaken(error, role);
-  }
+  await uniqueStore(
+    tx.updateTable('identity_role').set(changes).where('id', '=', id),
+    nameTaken(role),
+  );
 }
 
 /** What was assigned and implied goes with it, by reference. */
@@ -96,11 +90,5 @@ export async function implicationList(
   return rows.map((row) => ({ priorId: row.prior_role_id, impliedId: row.implied_role_id }));
 }
 
-function nameTaken(error: unknown, { name, domainId }: Role): unknown {
-  if (!(error instanceof UniqueViolation)) return error;
-  const where = domainId === null ? '' : ` at domain ID ${domainId}`;
-  return conflict(
-    `Conflict occurred attempting to store role - Duplicate entry found with name ${name}${where}.`,
-    { cause: error },
-  );
-}
+const nameTaken = ({ name, domainId }: Role): string =>
+  `role - Duplicate entry found with name ${name}${domainId === null ? '' : ` at domain ID ${domainId}`}`;

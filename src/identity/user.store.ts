@@ -1,5 +1,4 @@
-import { flag, UniqueViolation } from '../kernel/db.ts';
-import { conflict } from '../kernel/errors.ts';
+import { flag } from '../kernel/db.ts';
 import { applicationCredentialRemoveOf } from './application-credential.store.ts';
 import type { FederatedUserRow, UserRow, Tx } from './identity.tables.ts';
 import { listingApply, type Listing } from './listing.ts';
@@ -7,6 +6,7 @@ import { memberIdsOf, type Grouped } from './membership.store.ts';
 import { oauth1RemoveOf } from './oauth1.store.ts';
 import { trustRemoveOf } from './trust.store.ts';
 import { userOf, userRowOf, type User, type UserAccount } from './user.model.ts';
+import { uniqueStore } from './unique.ts';
 
 interface AccountRow extends UserRow {
   password_hash: string | null;
@@ -106,20 +106,15 @@ export async function userListOfGroup(
 }
 
 export async function userInsert(tx: Tx, user: User): Promise<void> {
-  try {
-    await tx.insertInto('identity_user').values(userRowOf(user)).execute();
-  } catch (error) {
-    throw nameTaken(error, user);
-  }
+  await uniqueStore(tx.insertInto('identity_user').values(userRowOf(user)), nameTaken(user));
 }
 
 export async function userUpdate(tx: Tx, user: User): Promise<void> {
   const { id, ...changes } = userRowOf(user);
-  try {
-    await tx.updateTable('identity_user').set(changes).where('id', '=', id).execute();
-  } catch (error) {
-    throw nameTaken(error, user);
-  }
+  await uniqueStore(
+    tx.updateTable('identity_user').set(changes).where('id', '=', id),
+    nameTaken(user),
+  );
 }
 
 export async function userRemove(tx: Tx, id: string): Promise<void> {
@@ -208,10 +203,5 @@ export async function passwordRemoveOlder(tx: Tx, userId: string, newestId: stri
     .execute();
 }
 
-function nameTaken(error: unknown, { name, domainId }: User): unknown {
-  if (!(error instanceof UniqueViolation)) return error;
-  return conflict(
-    `Conflict occurred attempting to store user - Duplicate entry found with name ${name} at domain ID ${domainId}.`,
-    { cause: error },
-  );
-}
+const nameTaken = ({ name, domainId }: User): string =>
+  `user - Duplicate entry found with name ${name} at domain ID ${domainId}`;
