@@ -48,6 +48,13 @@ const objectActions: Actions = {
   OPTIONS: optionsReply,
 };
 
+/** Every call there is, for tests that must not miss one. */
+export const swiftMethods = {
+  account: Object.keys(accountActions),
+  container: Object.keys(containerActions),
+  object: Object.keys(objectActions),
+} as const;
+
 async function objectRead(world: ObjectWorld, request: SwiftRequest): Promise<SwiftReply> {
   const source = await objectSource(world, request);
   if (request.query.get('multipart-manifest') === 'get') {

@@ -7,7 +7,7 @@ import { containerCreate, containerGet } from '../../../src/object/container.ts'
 import { objectPut } from '../../../src/object/object-put.ts';
 import { uploadCreate } from '../../../src/object/upload.ts';
 import { callNames } from '../../../src/fronts/s3/calls/calls.ts';
-import { send } from './client.ts';
+import { send, sign } from './client.ts';
 import { s3Serve, type PersonName, type S3Server } from './harness.ts';
 
 const goldenPath = 'test/expected/s3-access.txt';
@@ -240,4 +240,63 @@ test('every call is open to those it is for, and to nobody else', async () => {
   const text = `${lines.join('\n')}\n`;
   if (process.env['UPDATE_EXPECTED'] === '1') writeFileSync(goldenPath, text);
   assert.equal(text, readFileSync(goldenPath, 'utf8'));
+});
+
+test('what the owner signed is worth nothing later, nor for another call', async () => {
+  await using server = await s3Serve();
+  const { name, uploadId } = await bucketMake(server, 'closed');
+  const nowMs = server.store.world.clock.now();
+  const requests = calls.map(([line, body = '', given = {}]) => {
+    const filled = (text: string): string =>
+      text.replace(/\bB\b/g, name).replace(/\bU\b/g, uploadId);
+    const [method = '', target = ''] = filled(line).split(' ');
+    const [path = '', query = ''] = target.split('?');
+    const bytes = filled(body);
+    const headers: Record<string, string> = {
+      host: server.host,
+      'x-amz-content-sha256': createHash('sha256').update(bytes).digest('hex'),
+    };
+    for (const [key, value] of Object.entries(given)) headers[key] = filled(value);
+    const signed = sign(nowMs, 'owner', { method, path, query, headers });
+    return { line: filled(line), sent: { body: bytes, headers: signed } };
+  });
+  for (const [index, { sent }] of requests.entries()) {
+    const other = requests[(index + 1) % requests.length]?.line ?? '';
+    const answer = await send(server, null, other, sent);
+    assert.equal(answer.status, 403, `${requests[index]?.line} as ${other}: ${answer.text}`);
+  }
+  server.store.pass(16 * 60_000);
+  for (const { line, sent } of requests) {
+    const answer = await send(server, null, line, sent);
+    assert.equal(answer.status, 403, `${line}: ${answer.text}`);
+  }
+  const left = await containerGet(server.store.world, 'AUTH_p1', name);
+  assert.equal(left?.counts.objects, 1);
+});
+
+test('no spelling of a path or of a source leads into a bucket of another project', async () => {
+  await using server = await s3Serve();
+  const { name } = await bucketMake(server, 'closed');
+  await send(server, 'stranger', 'PUT /mine');
+  await send(server, 'stranger', 'PUT /mine/k', { body: 'own' });
+  for (const way of [
+    `mine/../${name}/k`,
+    `mine/%2e%2e/${name}/k`,
+    `mine/..%2f${name}%2fk`,
+    `mine%2f..%2f${name}/k`,
+    `mine//${name}/k`,
+    `./${name}/k`,
+    `%2f${name}/k`,
+    `${name}/./k`,
+    `${name}/k%00`,
+    `${name.toUpperCase()}/k`,
+    `AUTH_p1/${name}/k`,
+  ]) {
+    const read = await send(server, 'stranger', `GET /${way}`);
+    assert.ok(read.status >= 400 && read.status < 500, `${way}: ${read.status}`);
+    assert.ok(!read.text.includes('secret'), way);
+    const headers = { 'x-amz-copy-source': `/${way}` };
+    const copied = await send(server, 'stranger', 'PUT /mine/copy', { headers });
+    assert.ok(copied.status >= 400 && copied.status < 500, `${way}: ${copied.status}`);
+  }
 });
