@@ -193,8 +193,10 @@ async function locationAdd(
   }
   const blobId = ids.uuid();
   const { href } = uriParse(location.url, world.settings.download);
+  const last = (await blobLive(tx, imageId)).at(-1);
   await blobInsert(tx, {
-    ...blobNew(imageId, blobId, store.id, now),
+    // Their time is their order: no two of an image have the same.
+    ...blobNew(imageId, blobId, store.id, Math.max(now, (last?.created_at ?? 0) + 1)),
     key: `${href}#${blobId}`,
     state: 'live',
     held_until: 0,

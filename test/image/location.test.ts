@@ -94,6 +94,20 @@ test('what is said of locations can be changed, where they are cannot', async ()
   assert.equal((await patch(id, first)).status, 400);
 });
 
+test('locations stay in the order in which they were given, in the same millisecond too', async (t) => {
+  const id = await server.create();
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() });
+  const urls = Array.from({ length: 40 }, (_, n) => `${url}#${n}`);
+  const validation = { checksum: md5, os_hash_algo: 'sha512', os_hash_value: sha512 };
+  const value = urls.map((one) => ({ url: one, metadata: {}, validation_data: validation }));
+  assert.equal((await patch(id, { op: 'replace', path: '/locations', value })).status, 200);
+  const { locations } = await show(id);
+  assert.deepEqual(
+    locations.map((location: { url: string }) => location.url),
+    urls,
+  );
+});
+
 test('a location is removed by administrators, and never the last', async () => {
   const id = await server.create();
   await add(id, { url });
