@@ -90,20 +90,21 @@ export async function blobStaged(tx: Tx<ImageTables>, imageId: string): Promise<
     .execute();
 }
 
-/** What an import has put into stores becomes the image's. */
+/**
+ * What an import has put into stores becomes the image's: one copy a store, also where another process that was taken for
+ * dead has put one there too.
+ */
 export async function blobStagedPublish(
   tx: Tx<ImageTables>,
   imageId: string,
   stores: readonly string[],
 ): Promise<void> {
-  if (stores.length === 0) return;
-  await tx
-    .updateTable('image_blob')
-    .set({ state: 'live' })
-    .where('image_id', '=', imageId)
-    .where('state', '=', 'staged')
-    .where('store', 'in', stores)
-    .execute();
+  const staged = await blobStaged(tx, imageId);
+  for (const store of stores) {
+    const id = staged.find((blob) => blob.store === store)?.id;
+    if (id === undefined) continue;
+    await tx.updateTable('image_blob').set({ state: 'live' }).where('id', '=', id).execute();
+  }
 }
 
 /** All that is not the image's: whoever still writes has lost it. */

@@ -20,34 +20,45 @@ const keysAtOnce = 500;
 const keyPattern = /^[0-9a-f-]{36}\.[0-9a-f-]{36}$/i;
 
 /** Puts right what uploaders and deleters left when they died. Never touches the bytes of a live upload. */
-export const imageSweep = (world: ImageWorld): Reconciler => ({
-  name: 'image-sweep',
-  everyMs: 30_000,
-  async run(signal) {
-    await abandonedRelease(world);
-    await killedDelete(world);
-    await stagedRelease(world);
-    await world.db.write((tx) => imageTaskForget(tx, world.clock.now()));
-    await blobsReclaim(world, null);
-    for (const store of [...world.stores, world.staging]) {
-      if (signal.aborted) return;
-      await strangersRemove(world, store, signal);
-    }
-  },
-});
+export function imageSweep(world: ImageWorld): Reconciler {
+  let late: ReadonlyMap<string, number> = new Map();
+  return {
+    name: 'image-sweep',
+    everyMs: 30_000,
+    async run(signal) {
+      late = await abandonedRelease(world, late);
+      await killedDelete(world);
+      await stagedRelease(world);
+      await world.db.write((tx) => imageTaskForget(tx, world.clock.now()));
+      await blobsReclaim(world, null);
+      for (const store of [...world.stores, world.staging]) {
+        if (signal.aborted) return;
+        await strangersRemove(world, store, signal);
+      }
+    },
+  };
+}
 
-/** The image of an uploader that died can be uploaded again. */
-async function abandonedRelease({ db, clock }: ImageWorld): Promise<void> {
+/**
+ * The image of an uploader that died can be uploaded again. On a machine that stood still every uploader is late: dead is
+ * one that is late twice in a row and has not been heard of in between. Gives until when the late ones were held.
+ */
+async function abandonedRelease(
+  { db, clock }: ImageWorld,
+  lateBefore: ReadonlyMap<string, number>,
+): Promise<ReadonlyMap<string, number>> {
   const now = clock.now();
-  const abandoned = await db.read((tx) => blobAbandoned(tx, now));
-  for (const { id, image_id } of abandoned) {
+  const late = await db.read((tx) => blobAbandoned(tx, now));
+  for (const { id, image_id, held_until: heldUntil } of late) {
+    if (lateBefore.get(id) !== heldUntil) continue;
     await db.write(async (tx) => {
       const [held] = await blobAbandoned(tx, now, id);
-      if (held === undefined || !(await blobRelease(tx, id))) return;
+      if (held?.held_until !== heldUntil || !(await blobRelease(tx, id))) return;
       const change = { status: 'queued', updated_at: now } as const;
       await imageStatusSet(tx, image_id, ['saving', 'uploading'], change);
     });
   }
+  return new Map(late.map(({ id, held_until: heldUntil }) => [id, heldUntil]));
 }
 
 /** Staged bytes that no import will take any more. */

@@ -6,6 +6,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { imageSettingsDefault } from '../../src/image/image.world.ts';
+import { importTask } from '../../src/image/import/import.task.ts';
+import type { ImportAct } from '../../src/image/import/import-source.ts';
+import { locationTake } from '../../src/image/import/location.ts';
 import { httpStore } from '../../src/image/stores/http-store.ts';
 import { systemClock as clock } from '../../src/kernel/clock.ts';
 import { qcow2With } from './format-corpus.ts';
@@ -23,15 +26,20 @@ const web = createServer((request, response) => {
 let url = '';
 let server: ImageServer;
 
+async function serve(kind?: typeof importTask): Promise<ImageServer> {
+  const ports = [(web.address() as AddressInfo).port];
+  const download = { ...imageSettingsDefault.download, ports, allow: ['127.0.0.0/8'] };
+  const settings = { ...imageSettingsDefault, download, showsLocations: true };
+  const served = await imageServe({ settings }, undefined, kind);
+  (served.house.world.stores as unknown[]).push(httpStore({ id: 'web', rules: download, clock }));
+  return served;
+}
+
 before(async () => {
   web.listen(0, '127.0.0.1');
   await once(web, 'listening');
-  const { port } = web.address() as AddressInfo;
-  url = `http://127.0.0.1:${port}/image`;
-  const download = { ...imageSettingsDefault.download, ports: [port], allow: ['127.0.0.0/8'] };
-  const settings = { ...imageSettingsDefault, download, showsLocations: true };
-  server = await imageServe({ settings });
-  (server.house.world.stores as unknown[]).push(httpStore({ id: 'web', rules: download, clock }));
+  url = `http://127.0.0.1:${(web.address() as AddressInfo).port}/image`;
+  server = await serve();
 });
 after(async () => {
   await server[Symbol.asyncDispose]();
@@ -105,6 +113,28 @@ test('locations stay in the order in which they were given, in the same millisec
   assert.deepEqual(
     locations.map((location: { url: string }) => location.url),
     urls,
+  );
+});
+
+test('an attempt to read a location that died before its end leaves no location of its own', async () => {
+  const steps = importTask.steps.map((step) => ({
+    ...step,
+    async run(act: ImportAct) {
+      if (step.name === 'store') await locationTake(act);
+      await step.run(act);
+    },
+  }));
+  await using other = await serve({ ...importTask, steps });
+  const id = await other.create();
+  const path = `/image/v2/images/${id}`;
+  const asked = await other.call('POST', `${path}/locations`, { body: { url } });
+  assert.equal(asked.status, 202, asked.text);
+  const { image, task } = await other.settled(id);
+  assert.equal(task.status, 'success', task.message);
+  assert.equal(image.status, 'active');
+  assert.deepEqual(
+    image.locations.map((location: { url: string }) => location.url),
+    [url],
   );
 });
 

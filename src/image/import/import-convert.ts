@@ -75,26 +75,28 @@ async function convertedMake(
   const { staging } = world;
   const targetPath = await staging.partPathMake(blob.key);
   let shown = -1;
+  let told = Promise.resolve();
   const progress = (percent: number): void => {
     const tens = Math.floor(percent / 10) * 10;
     if (tens === shown) return;
     shown = tens;
     const message = `converting to ${converter.format}: ${tens} %`;
     // Only told: the next one comes soon.
-    world.db
-      .write((tx) => imageTaskProgress(tx, input.taskId, message, clock.now()))
-      .catch(() => {});
+    const tell = () =>
+      world.db.write((tx) => imageTaskProgress(tx, input.taskId, message, clock.now()));
+    told = told.then(tell).catch(() => {});
   };
-  await converter.convert(
-    {
-      sourcePath: staging.pathOf(source.key),
-      sourceFormat: image.diskFormat ?? 'raw',
-      targetPath,
-      virtualSizeBytes: source.virtual_size ?? source.size ?? 0,
-    },
-    signal,
-    progress,
-  );
+  const conversion = {
+    sourcePath: staging.pathOf(source.key),
+    sourceFormat: image.diskFormat ?? 'raw',
+    targetPath,
+    virtualSizeBytes: source.virtual_size ?? source.size ?? 0,
+  };
+  try {
+    await converter.convert(conversion, signal, progress);
+  } finally {
+    await told;
+  }
   await staging.seal(blob.key);
   return convertedRead(world, blob, converter);
 }

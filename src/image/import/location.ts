@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { conflict, forbidden, invalid } from '../../kernel/errors.ts';
 import { imageAuthorize, imageSee } from '../image-access.ts';
 import { storeOf } from '../image-blob.ts';
-import { blobComplete, blobInsert, blobLive, type Blob } from '../image-blob.store.ts';
+import { blobInsert, blobLive, blobStagedDoom, type Blob } from '../image-blob.store.ts';
 import {
   blobGiveUp,
   blobHeld,
@@ -16,6 +16,7 @@ import type { ImageStore } from '../stores/image-store.ts';
 import { uriParse } from './address-guard.ts';
 import { importBegin, lockCheck, taskNew, type ExpectedHash } from './import-request.ts';
 import type { ImportAct } from './import-source.ts';
+import { stagedComplete } from '../image-upload.ts';
 import { imageOfImport, importLanding } from './import-staged.ts';
 
 export interface LocationWanted {
@@ -117,6 +118,8 @@ export async function locationTake(act: ImportAct): Promise<Written> {
   };
   await world.db.write(async (tx) => {
     await imageOfImport(tx, input);
+    // An earlier attempt that died is discarded.
+    await blobStagedDoom(tx, input.imageId);
     await blobInsert(tx, blob);
   });
   let written: Written | null = null;
@@ -157,7 +160,7 @@ async function locationRead(
   const written = await bytesJudge(image, store, blob.key, digests);
   await world.db.write(async (tx) => {
     await imageOfImport(tx, input);
-    if (!(await blobComplete(tx, blob.id))) throw invalid('The import was given up.');
+    if (!(await stagedComplete(tx, blob, written))) throw invalid('The import was given up.');
   });
   return written;
 }
