@@ -49,9 +49,10 @@ export async function companyOpen(
   provider: object = {},
   mapping: unknown = rules,
   oidc: Partial<OidcOptions> = {},
+  trusted: string = dashboard,
 ): Promise<Company> {
   const peer = await openIdPeerStart();
-  const cloud = await cloudOpen({ trustedDashboards: [dashboard] }, (clock) => {
+  const cloud = await cloudOpen({ trustedDashboards: [trusted] }, (clock) => {
     const options = {
       issuer: peer.issuer,
       client_id: client.id,

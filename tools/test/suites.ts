@@ -92,7 +92,7 @@ export const suites: readonly Suite[] = [
   {
     name: 'peers',
     about:
-      'a real rsyslog that gets the audit trail, a real Keystone: its database is imported, its mappings mean the same',
+      'a real rsyslog that gets the audit trail, a real Keystone: its database is imported, its mappings mean the same; the log-in of a real Horizon',
     cloud: false,
     needsRoot: true,
     limitMin: 30,
