@@ -60,7 +60,7 @@ export async function serversSeen(
   const ids = servers.map(({ id }) => id);
   const faulty = servers.filter((server) => ['ERROR', 'DELETED'].includes(serverStatus(server)));
   const [ports, { faults, zones }] = await Promise.all([
-    ids.length === 0 ? new Map() : network.portsOf(ids),
+    ids.length === 0 ? new Map() : network.portsShown(ids),
     cell.read(async (tx) => ({
       faults: await faultsOf(
         tx,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Context } from '../kernel/context.ts';
 import { isoSeconds } from '../kernel/clock.ts';
-import type { ServerPort } from '../network/port.ts';
+import type { PortShown } from '../network/port.ts';
 import type { ComputeWorld } from './compute.world.ts';
 import {
   flavorParse,
@@ -17,7 +17,7 @@ import type { ServerFault } from './server.store.ts';
 /** What is shown of a server besides its own row. */
 export interface ServerSeen {
   readonly server: ShownServer;
-  readonly ports: readonly ServerPort[];
+  readonly ports: readonly PortShown[];
   readonly fault: ServerFault | null;
   /** Zone of the host it is on; null while it is on none. */
   readonly zone: string | null;
@@ -163,7 +163,7 @@ function wholeAdd(
   }
 }
 
-function groupNames(ports: readonly ServerPort[]): string[] {
+function groupNames(ports: readonly PortShown[]): string[] {
   const names: string[] = [];
   for (const { securityGroups } of ports) {
     for (const { name } of securityGroups) if (!names.includes(name)) names.push(name);
@@ -250,7 +250,7 @@ interface AddressLine {
 
 /** By the name of the network; fixed addresses before floating ones. */
 export function addressesView(
-  ports: readonly ServerPort[],
+  ports: readonly PortShown[],
   isExtended: boolean,
 ): Record<string, AddressLine[]> {
   // Not an object: a network may be called `constructor`.

@@ -71,15 +71,13 @@ export interface ServerPort {
   readonly securityGroups: readonly SecurityGroupRef[];
 }
 
-/** A line of Nova's `addresses`. */
-export interface ServerAddress {
-  readonly networkId: string;
+/** As much of a port as clients are shown of a server. */
+export interface PortShown {
   readonly networkName: string;
-  readonly portId: string;
   readonly mac: string;
-  readonly address: string;
-  readonly version: 4 | 6;
-  readonly kind: 'fixed' | 'floating';
+  readonly fixedIps: readonly { readonly address: string; readonly version: 4 | 6 }[];
+  readonly floatingIps: readonly { readonly address: string }[];
+  readonly securityGroups: readonly Pick<SecurityGroupRef, 'name'>[];
 }
 
 /**
@@ -142,8 +140,8 @@ export interface NetworkPort {
 
   /** By server, in the order of creation; a server without ports is missing. */
   portsOf(serverIds: readonly string[]): Promise<ReadonlyMap<string, readonly ServerPort[]>>;
-  /** By server; networks in the order of the server's ports, fixed before floating. */
-  addressesOf(serverIds: readonly string[]): Promise<ReadonlyMap<string, readonly ServerAddress[]>>;
+  /** As `portsOf`, for lists: half of what it reads. */
+  portsShown(serverIds: readonly string[]): Promise<ReadonlyMap<string, readonly PortShown[]>>;
   /** Servers that have an address which contains the text (null: of any project). */
   serversByAddress(
     projectId: string | null,

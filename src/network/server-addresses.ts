@@ -1,6 +1,7 @@
-import type { PortTable } from './network.tables.ts';
+import type { Tx } from '../kernel/db.ts';
+import type { NetworkTables, PortTable } from './network.tables.ts';
 import type { NetworkWorld } from './network.world.ts';
-import type { ServerAddress, ServerPort } from './port.ts';
+import type { PortShown, ServerPort } from './port.ts';
 
 /** Not all: a list of servers has as many ports. */
 const portColumns = [
@@ -117,32 +118,88 @@ const portView = (
   securityGroups: groups,
 });
 
-/** Networks in the order of the server's ports, fixed before floating. */
-export async function addressesOf(
-  world: NetworkWorld,
+/** By server, in the order of creation. What many ports share (networks, groups) is read once. */
+export async function portsShown(
+  { db }: NetworkWorld,
   serverIds: readonly string[],
-): Promise<ReadonlyMap<string, readonly ServerAddress[]>> {
-  const ports = await portsOf(world, serverIds);
-  return new Map([...ports].map(([id, list]) => [id, list.flatMap(addressesOfPort)]));
+): Promise<ReadonlyMap<string, readonly PortShown[]>> {
+  if (serverIds.length === 0) return new Map();
+  const read = await db.read((tx) => shownRead(tx, serverIds));
+  if (read === null) return new Map();
+  const { ports, fixed, floating, members, networks, groups } = read;
+  const networkNames = new Map(networks.map(({ id, name }) => [id, name]));
+  const groupRefs = new Map(groups.map(({ id, name }) => [id, { name }]));
+  const shown = new Map<string, Mutable<PortShown>>();
+  const byServer = new Map<string, PortShown[]>();
+  for (const { id, server_id, network_id, mac } of ports) {
+    const networkName = networkNames.get(network_id) ?? '';
+    const port = { networkName, mac, fixedIps: [], floatingIps: [], securityGroups: [] };
+    shown.set(id, port);
+    const known = byServer.get(server_id ?? '');
+    if (known === undefined) byServer.set(server_id ?? '', [port]);
+    else known.push(port);
+  }
+  for (const { port_id, address } of fixed) {
+    shown.get(port_id)?.fixedIps.push({ address, version: address.includes(':') ? 6 : 4 });
+  }
+  for (const { port_id, address } of floating)
+    shown.get(port_id ?? '')?.floatingIps.push({ address });
+  for (const { port_id, group_id } of members) {
+    const group = groupRefs.get(group_id);
+    if (group !== undefined) shown.get(port_id)?.securityGroups.push(group);
+  }
+  for (const { securityGroups } of shown.values()) {
+    if (securityGroups.length > 1) securityGroups.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+  return byServer;
 }
 
-function addressesOfPort(port: ServerPort): ServerAddress[] {
-  const { networkId, networkName, id: portId, mac } = port;
-  const of = { networkId, networkName, portId, mac };
-  return [
-    ...port.fixedIps.map(({ address, version }) => ({
-      ...of,
-      address,
-      version,
-      kind: 'fixed' as const,
-    })),
-    ...port.floatingIps.map(({ address }) => ({
-      ...of,
-      address,
-      version: 4 as const,
-      kind: 'floating' as const,
-    })),
-  ];
+/** Lists grow until the port is whole. */
+type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer E)[] ? E[] : T[K] };
+
+async function shownRead(tx: Tx<NetworkTables>, serverIds: readonly string[]) {
+  const ports = await tx
+    .selectFrom('port')
+    .select(['id', 'server_id', 'network_id', 'mac'])
+    .where('server_id', 'in', serverIds)
+    .orderBy('created_at')
+    .orderBy('id')
+    .execute();
+  const ids = ports.map(({ id }) => id);
+  const networkIds = [...new Set(ports.map(({ network_id }) => network_id))];
+  if (ids.length === 0) return null;
+  const fixed = await tx
+    .selectFrom('fixed_ip')
+    .select(['port_id', 'address'])
+    .where('port_id', 'in', ids)
+    .orderBy('position')
+    .execute();
+  const floating = await tx
+    .selectFrom('floating_ip')
+    .select(['port_id', 'floating_address as address'])
+    .where('port_id', 'in', ids)
+    .orderBy('id')
+    .execute();
+  const members = await tx
+    .selectFrom('port_security_group')
+    .select(['port_id', 'group_id'])
+    .where('port_id', 'in', ids)
+    .execute();
+  const networks = await tx
+    .selectFrom('network')
+    .select(['id', 'name'])
+    .where('id', 'in', networkIds)
+    .execute();
+  const groupIds = [...new Set(members.map(({ group_id }) => group_id))];
+  const groups =
+    groupIds.length === 0
+      ? []
+      : await tx
+          .selectFrom('security_group')
+          .select(['id', 'name'])
+          .where('id', 'in', groupIds)
+          .execute();
+  return { ports, fixed, floating, members, networks, groups };
 }
 
 export async function serversByAddress(

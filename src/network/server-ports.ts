@@ -16,7 +16,7 @@ import {
 import { quotaTake } from './quota.store.ts';
 import { defaultGroupEnsure } from './security-group.ts';
 import { apiCall } from './api-call.ts';
-import { addressesOf, portsOf, serversByAddress } from './server-addresses.ts';
+import { portsOf, portsShown, serversByAddress } from './server-addresses.ts';
 import { askerOf, nicsPlan, securityGroupsFind } from './server-nics.ts';
 
 /** What compute asks of networks, over the service itself. */
@@ -71,7 +71,7 @@ export function networkPort(world: NetworkWorld): NetworkPort {
       write((work) => floatingIpDisassociate(work, actor, address, serverId)),
     apiCall: (context, id, input) => apiCall(world, context, id, input),
     portsOf: (serverIds) => portsOf(world, serverIds),
-    addressesOf: (serverIds) => addressesOf(world, serverIds),
+    portsShown: (serverIds) => portsShown(world, serverIds),
     serversByAddress: (projectId, text, version) =>
       serversByAddress(world, projectId, text, version),
     async hostPrepare(hostName, networkIds, signal) {

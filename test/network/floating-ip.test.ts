@@ -75,9 +75,21 @@ test('a floating IP moves from port to port and both servers hear of it', async 
   });
   const ids = servers.map(({ serverId }) => serverId);
   assert.deepEqual(heard, [[ids[0]], ids.toSorted()]);
-  const addresses = await cloud.addressesOf(ids);
-  const kinds = ids.map((id) => addresses.get(id)?.map(({ kind }) => kind));
-  assert.deepEqual(kinds, [['fixed'], ['fixed', 'floating']]);
+  const shown = await cloud.portsShown(ids);
+  const floatingOf = (id: string) => shown.get(id)?.flatMap(({ floatingIps }) => floatingIps);
+  assert.deepEqual(ids.map(floatingOf), [[], [{ address: floating.floating_ip_address }]]);
+  for (const [id, ports] of await cloud.portsOf(ids)) {
+    assert.deepEqual(
+      shown.get(id),
+      ports.map(({ networkName, mac, fixedIps, floatingIps, securityGroups }) => ({
+        networkName,
+        mac,
+        fixedIps: fixedIps.map(({ address, version }) => ({ address, version })),
+        floatingIps: floatingIps.map(({ address }) => ({ address })),
+        securityGroups: securityGroups.map(({ name }) => ({ name })),
+      })),
+    );
+  }
 });
 
 test('a floating IP keeps what it needs and says what is wrong', async () => {

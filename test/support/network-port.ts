@@ -18,6 +18,8 @@ export function networkMemory(agentOf: (host: string) => AgentClient): MemoryNet
   let made = 0;
   const plan: NicPlan = { networkId, networkName: 'private', portId: null, fixedAddress: null };
   const ofServer = (id: string) => [...ports.values()].filter(({ serverId }) => serverId === id);
+  const portsHeld = async (ids: readonly string[]) =>
+    new Map(ids.map((id) => [id, ofServer(id)] as const).filter(([, own]) => own.length > 0));
   const edit = (port: ServerPort, change: Partial<ServerPort>): ServerPort => {
     const next = { ...port, ...change };
     ports.set(port.id, next);
@@ -135,14 +137,8 @@ export function networkMemory(agentOf: (host: string) => AgentClient): MemoryNet
     apiCall: async () => {
       throw notFound('This network has no security groups of its own.');
     },
-    portsOf: async (ids) =>
-      new Map(
-        ids.flatMap((id) => {
-          const own = ofServer(id);
-          return own.length === 0 ? [] : [[id, own] as const];
-        }),
-      ),
-    addressesOf: async () => new Map(),
+    portsOf: portsHeld,
+    portsShown: portsHeld,
     serversByAddress: async (projectId, text, version) =>
       [...ports.values()]
         .filter((port) => projectId === null || port.projectId === projectId)
