@@ -223,4 +223,35 @@ test('the API answers as its routes say', async (t) => {
     await new Promise((resolve) => socket.resume().on('close', resolve));
     assert.equal((await server.call('GET', '/')).status, 200);
   });
+  const raw = async (...pieces: string[]): Promise<string> => {
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1').setEncoding('utf8');
+    let answer = '';
+    socket.on('data', (text: string) => (answer += text));
+    for (const piece of pieces) {
+      socket.write(piece);
+      await new Promise(setImmediate);
+    }
+    socket.end();
+    await new Promise((resolve) => socket.on('close', resolve));
+    return answer;
+  };
+  const post = (extra: string): string =>
+    `POST /v2/things HTTP/1.1\r\nHost: x\r\nX-Auth-Token: admin\r\nConnection: close\r\n${extra}\r\n\r\n`;
+  await t.test('a body comes in any number of pieces', async () => {
+    const pieces = ['5\r\n{"nam\r\n', '5\r\ne":"a\r\n', '2\r\n"}\r\n', '0\r\n\r\n'];
+    const answer = await raw(post('Transfer-Encoding: chunked'), ...pieces);
+    assert.match(answer, /^HTTP\/1\.1 201 [^]*\{"name":"a"\}$/);
+  });
+  await t.test('a body that breaks off is no body, one without end is refused', async () => {
+    const before = server.events.length;
+    await raw(post('Content-Length: 12'), '{"name"');
+    const kib = `400\r\n${' '.repeat(1_024)}\r\n`;
+    assert.match(
+      await raw(post('Transfer-Encoding: chunked'), kib.repeat(1_025), kib),
+      /^HTTP\/1\.1 413 /,
+    );
+    const outcomes = server.events.slice(before).map(({ outcome }) => outcome);
+    assert.deepEqual(new Set(outcomes), new Set(['failure']));
+    assert.equal((await server.call('POST', '/v2/things', { body: { name: 'b' } })).status, 201);
+  });
 });

@@ -11,25 +11,41 @@ export async function* bodyStream(request: IncomingMessage): AsyncIterable<Buffe
     // A handler that stops reading still answers: the connection must outlive its loop.
     for await (const chunk of request.iterator({ destroyOnReturn: false })) yield chunk as Buffer;
   } catch (cause) {
-    throw invalid('The request body ended before it was complete.', { cause });
+    throw cutShort(cause);
   }
-  if (!request.complete) throw invalid('The request body ended before it was complete.');
+  if (!request.complete) throw cutShort();
 }
 
+/** A short body, whole. Listeners instead of an iterator: most requests with a body come here. */
 export async function bodyBytes(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
   const { 'content-length': announced, 'transfer-encoding': encoding } = request.headers;
   if (Number(announced ?? 0) > limitBytes) throw tooLarge(limitBytes);
   // RFC 9112, section 6.3: a request that announces no body has none.
   if (announced === undefined && encoding === undefined) return Buffer.alloc(0);
+  if (request.destroyed) throw cutShort();
+  request.setTimeout(stallMs, () => request.destroy(new Error('the client stalled')));
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
-  for await (const chunk of bodyStream(request)) {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const take = (chunk: Buffer): void => {
     sizeBytes += chunk.length;
-    if (sizeBytes > limitBytes) throw tooLarge(limitBytes);
-    chunks.push(chunk);
+    if (sizeBytes > limitBytes) reject(tooLarge(limitBytes));
+    else chunks.push(chunk);
+  };
+  const cut = (cause?: unknown): void => reject(cutShort(cause));
+  request.on('data', take).once('end', resolve).once('error', cut).once('close', cut);
+  try {
+    await promise;
+  } finally {
+    request.off('data', take).off('end', resolve).off('error', cut).off('close', cut);
+    request.pause();
   }
-  return Buffer.concat(chunks);
+  if (!request.complete) throw cutShort();
+  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
 }
+
+const cutShort = (cause?: unknown): Failure =>
+  invalid('The request body ended before it was complete.', { cause });
 
 const tooLarge = (limitBytes: number): Failure =>
   new Failure('too_large', `The request body is larger than ${limitBytes} bytes.`);

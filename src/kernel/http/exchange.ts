@@ -38,6 +38,8 @@ export class Exchange {
   /** True once the policy was asked. */
   isAsked = false;
   abort: AbortController | null = null;
+  /** An event says who logged in or could not: that the request made a token says no more. */
+  isLogInTold = false;
   readonly #serverLog: Log;
   #log: Log | null = null;
 
@@ -150,6 +152,7 @@ export class RequestContext implements Context<unknown> {
     },
   ): void {
     const { request, actor, mounted } = this.exchange;
+    if (partial.action === 'authenticate') this.exchange.isLogInTold = true;
     const { audit, clock, ids } = this.around;
     const userAgent = request.headers['user-agent'];
     const record: AuditRecord = {

@@ -222,7 +222,7 @@ function record(options: HttpOptions, exchange: Exchange, status: number): void 
   const { request, endpoint, mounted, requestId, params, actor } = exchange;
   const change = auditedMethods[request.method ?? ''];
   const refused = status === 401 || status === 403;
-  if (change === undefined && !refused) return;
+  if ((change === undefined && !refused) || exchange.isLogInTold) return;
   const [id = 'unknown'] = Object.values(params).toReversed();
   const { action } = endpoint?.route ?? {};
   options.audit.write(
