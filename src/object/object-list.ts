@@ -40,7 +40,8 @@ export interface ObjectPage {
 export const entryName = (entry: ListEntry): string =>
   entry.kind === 'object' ? entry.object.name : entry.prefix;
 
-const batchMax = 1000;
+/** A page of S3, and the one entry more that tells whether others follow. */
+const batchMax = 1001;
 const batchMin = 32;
 
 /**

@@ -1,3 +1,5 @@
+/** Nearly all that is written; found out in a fraction of the time that looking for what is special takes. */
+const plain = /^[\w ./:=+-]*$/;
 const special = /[&<>"\ufffe\uffff]|(?![\n\t])\p{Cc}/u;
 const specials = /[&<>"\ufffe\uffff]|(?![\n\t])\p{Cc}/gu;
 const replacements: Readonly<Record<string, string>> = {
@@ -8,7 +10,7 @@ const replacements: Readonly<Record<string, string>> = {
 };
 
 export function escaped(text: string): string {
-  if (!special.test(text)) return text;
+  if (plain.test(text) || !special.test(text)) return text;
   // XML 1.0 cannot carry most control characters; S3 writes them as references all the same.
   return text.replace(
     specials,
