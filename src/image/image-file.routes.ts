@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { Type } from 'typebox';
 import { Failure, invalid } from '../kernel/errors.ts';
 import { endpointsOf, type Endpoint } from '../kernel/http/endpoint.ts';
-import { imageDownload, rangeParse } from './image-download.ts';
+import { contentRangeParse, imageDownload, rangeParse } from './image-download.ts';
 import { imageStage, imageUpload } from './image-upload.ts';
 import type { ImageWorld } from './image.world.ts';
 
@@ -53,15 +53,17 @@ export const imageFileRoutes: readonly Endpoint<ImageWorld>[] = [
       rule: 'download_image',
       reply: { 200: Type.Unknown(), 204: null, 206: Type.Unknown(), 304: null },
     },
-    async (context, { params: { imageId = '' }, headers }) => {
-      const download = await imageDownload(context, imageId);
+    async (context, { params: { imageId = '' }, headers, query }) => {
+      const download = await imageDownload(context, imageId, storesParse(query.get('prefer')));
       if (download === null) return { status: 204 };
       const { image, sizeBytes } = download;
       const etag = image.md5 === null ? null : `"${image.md5}"`;
       if (isFresh(headers, etag))
         return { status: 304, headers: { ...(etag !== null && { ETag: etag }) } };
       const wantsPart = ifRangeHolds(headers, etag);
-      const part = rangeParse(wantsPart ? headers.range : undefined, sizeBytes);
+      const part =
+        rangeParse(wantsPart ? headers.range : undefined, sizeBytes) ??
+        contentRangeParse(wantsPart ? headers['content-range'] : undefined, sizeBytes);
       const { offset, lengthBytes } = part ?? { offset: 0, lengthBytes: sizeBytes };
       return {
         status: part === null ? 200 : 206,
@@ -82,6 +84,12 @@ export const imageFileRoutes: readonly Endpoint<ImageWorld>[] = [
     },
   ),
 ];
+
+const storesParse = (text: string | null): string[] =>
+  (text ?? '')
+    .split(',')
+    .map((store) => store.trim())
+    .filter((store) => store !== '');
 
 /** RFC 9110, section 13: bytes of an image never change, so its MD5 names them strongly. */
 function isFresh(headers: IncomingHttpHeaders, etag: string | null): boolean {

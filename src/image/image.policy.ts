@@ -27,6 +27,10 @@ export const imagePolicy: PolicyDefaults = {
     check: `${admin} or (role:member and (${visible}))`,
     description: 'Download the bytes of an image',
   },
+  download_from_store: {
+    check: `${admin} or (role:member and (${visible}))`,
+    description: 'Say from which stores the bytes of an image shall come',
+  },
   upload_image: { check: adminOrMember, description: 'Upload the bytes of an image' },
   get_image_location: { check: adminOrReader, description: 'See where an image is stored' },
   set_image_location: {

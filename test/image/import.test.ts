@@ -108,6 +108,43 @@ test('an import to several stores fills them all; copies are made and removed la
   assert.equal((await server.call('DELETE', `/image/v2/images/${id}`)).status, 204);
 });
 
+test('who downloads may say which stores are asked first; the others are asked after them', async () => {
+  const read: string[] = [];
+  const stores = ['a', 'b'].map((id) => {
+    const store = fileStore({
+      id,
+      directory: `/tmp/welkin-prefer-${process.pid}-${id}`,
+      reserveBytes: 0,
+    });
+    return {
+      ...store,
+      read: (key: string, offset: number, length: number) => {
+        read.push(id);
+        return store.read(key, offset, length);
+      },
+    };
+  });
+  await using server = await imageServe({ stores });
+  const id = await server.create();
+  await server.upload(id, bytes);
+  await server.import(id, { name: 'copy-image' }, { stores: ['b'] }, 'admin');
+  assert.equal((await server.settled(id)).task.status, 'success');
+  const from = async (query: string): Promise<string> => {
+    read.length = 0;
+    const answer = await server.call('GET', `/image/v2/images/${id}/file${query}`);
+    return `${answer.status} ${read.join()}`;
+  };
+  assert.equal(await from(''), '200 a');
+  assert.equal(await from('?prefer=b,a'), '200 b');
+  assert.equal(await from('?prefer=%20b%20,'), '200 b');
+  assert.equal(await from('?prefer=none'), '400 ');
+  const [, second] = stores;
+  assert.ok(second);
+  second.sizeOf = async () => null;
+  assert.equal(await from('?prefer=b'), '200 a');
+  assert.equal((await server.call('DELETE', `/image/v2/images/${id}`)).status, 204);
+});
+
 /** Takes no byte. */
 const broken = {
   ...fileStore({ id: 'broken', directory: '/dev/null/nowhere', reserveBytes: 0 }),
