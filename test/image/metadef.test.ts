@@ -129,13 +129,42 @@ test('tags are replaced as a whole, appended when asked, and renamed', async () 
   assert.equal((await server.call('POST', path, { body: body('c', 'd'), as })).status, 201);
   const headers = { 'X-Openstack-Append': 'true' };
   await server.call('POST', path, { body: body('e'), as, headers });
-  assert.deepEqual((await server.call('GET', path, { as })).json, body('c', 'd', 'e'));
+  const byName = `${path}?sort_key=name&sort_dir=asc`;
+  assert.deepEqual((await server.call('GET', byName, { as })).json, body('c', 'd', 'e'));
   assert.equal((await server.call('POST', path, { body: body('e'), as, headers })).status, 409);
   assert.equal((await server.call('POST', `${path}/f`, { as })).status, 201);
   const renamed = await server.call('PUT', `${path}/f`, { body: { name: 'g' }, as });
   assert.equal(renamed.json.name, 'g');
-  assert.deepEqual((await server.call('GET', `${path}?marker=d`, { as })).json, body('e', 'g'));
+  const beyond = await server.call('GET', `${byName}&marker=d`, { as });
+  assert.deepEqual(beyond.json, body('e', 'g'));
   assert.equal((await server.call('POST', `${path}/${'x'.repeat(81)}`, { as })).status, 400);
+});
+
+test('tags and objects are listed newest first, as asked for, and all of them without a limit', async () => {
+  await using server = await imageServe();
+  await made(server, { namespace: 'N', visibility: 'public' });
+  const as = 'admin';
+  const names = Array.from({ length: 30 }, (_, n) => `n${String(n).padStart(2, '0')}`);
+  const tags = `${namespaces}/N/tags`;
+  await server.call('POST', tags, { body: { tags: names.map((name) => ({ name })) }, as });
+  const objects = `${namespaces}/N/objects`;
+  for (const name of ['third', 'second', 'first']) {
+    assert.equal((await server.call('POST', objects, { body: { name }, as })).status, 201);
+  }
+  const list = async (path: string): Promise<string[]> => {
+    const { status, json } = await server.call('GET', path, { as });
+    if (status !== 200) return [String(status)];
+    return (json.tags ?? json.objects).map(({ name }: { name: string }) => name);
+  };
+  assert.deepEqual(await list(tags), names, 'of one time: by name');
+  assert.deepEqual(await list(`${tags}?sort_key=name&limit=2`), ['n29', 'n28']);
+  assert.deepEqual(await list(`${tags}?sort_key=name&limit=2&marker=n28`), ['n27', 'n26']);
+  assert.deepEqual(await list(objects), ['first', 'second', 'third']);
+  assert.deepEqual(await list(`${objects}?sort_dir=asc&limit=1`), ['third']);
+  assert.deepEqual(await list(`${objects}?marker=second`), ['third']);
+  for (const wrong of ['sort_key=size', 'sort_dir=up', 'limit=x', 'limit=-1'])
+    assert.deepEqual(await list(`${tags}?${wrong}`), ['400']);
+  assert.deepEqual(await list(`${tags}?marker=none`), ['404']);
 });
 
 test('what a namespace applies to is known as a resource type from then on', async () => {

@@ -12,9 +12,10 @@ import {
   kinds,
   resourceTypeList,
   tagsAdd,
+  type DefinitionPage,
 } from './metadef-definition.ts';
 import type { Definition, DefinitionKind } from './metadef.model.ts';
-import { bodyRequire, pageParse } from './metadef.routes.ts';
+import { bodyRequire, pageParse, sortParse } from './metadef.routes.ts';
 import {
   AssociationBody,
   AssociationReply,
@@ -43,8 +44,17 @@ import {
 const endpoint = endpointsOf<ImageWorld>();
 const auditType = 'image/metadef';
 const namespacePath = '/v2/metadefs/namespaces/:namespace';
-/** Objects and properties of a namespace come all at once; only tags are paged. */
-const all = { marker: null, limit: Number.MAX_SAFE_INTEGER };
+const sortKeys: Readonly<Record<string, DefinitionPage['sortKey']>> = {
+  name: 'name',
+  created_at: 'createdAt',
+  updated_at: 'updatedAt',
+};
+
+/** Properties are the fields of one object; of the others all come where no limit is asked for. */
+const pageOfKind = (kind: DefinitionKind, query: URLSearchParams): DefinitionPage | null =>
+  kind === 'tag' || kind === 'object'
+    ? { ...sortParse(query, sortKeys), ...pageParse(query, Infinity) }
+    : null;
 
 interface Shape {
   readonly kind: DefinitionKind;
@@ -109,7 +119,7 @@ const listRoute = ({ kind, plural, listReply, listView }: Shape): Endpoint<Image
       reply: { 200: listReply },
     },
     async (context, { params: { namespace = '' }, query }) => {
-      const page = kind === 'tag' ? pageParse(query) : all;
+      const page = pageOfKind(kind, query);
       const found = await definitionList(context, { namespace, kind }, page);
       return { status: 200, body: listView(namespace, found) };
     },

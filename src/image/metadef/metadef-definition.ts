@@ -63,16 +63,34 @@ const unknown = ({ namespace, kind, name }: Place): Failure =>
     `The metadata definition ${kinds[kind].noun} with name=${name} was not found in namespace=${namespace}.`,
   );
 
+export interface DefinitionPage {
+  readonly marker: string | null;
+  readonly limit: number;
+  readonly sortKey: 'name' | 'createdAt' | 'updatedAt';
+  readonly direction: 'asc' | 'desc';
+}
+
+/** Null: all of them, by name. */
 export async function definitionList(
   context: ImageContext,
   { namespace: name, kind }: Pick<Place, 'namespace' | 'kind'>,
-  page: { readonly marker: string | null; readonly limit: number },
+  page: DefinitionPage | null,
 ): Promise<Definition[]> {
   return context.world.db.read(async (tx) => {
     const namespace = await namespaceSee(context, tx, name, kinds[kind].list);
     const all = (await definitionSelectAll(tx, [namespace.id], kind)).get(namespace.id) ?? [];
-    return pageOf(all, (one) => one.name, page);
+    return page === null ? all : pageOf(sorted(all, page), (one) => one.name, page);
   });
+}
+
+function sorted(
+  all: readonly Definition[],
+  { sortKey, direction }: DefinitionPage,
+): readonly Definition[] {
+  const sign = direction === 'asc' ? 1 : -1;
+  const later = (a: string | number, b: string | number): number => Number(a > b) - Number(a < b);
+  // Those that came in one request have one time: they stay in the order of their names.
+  return all.toSorted((a, b) => sign * later(a[sortKey], b[sortKey]) || later(a.name, b.name));
 }
 
 /** `resourceType`: the name as it is on that type, with its prefix. */

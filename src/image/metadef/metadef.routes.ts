@@ -149,26 +149,36 @@ function namespaceQueryParse(query: URLSearchParams): NamespaceQuery {
   if (visibility !== null && visibility !== 'public' && visibility !== 'private') {
     throw invalid(`Invalid visibility value: ${visibility}`);
   }
+  return {
+    visibility,
+    resourceTypes: query.get('resource_types')?.split(',') ?? null,
+    ...sortParse(query, sortKeys),
+    ...pageParse(query, 25),
+  };
+}
+
+export function sortParse<Key extends string>(
+  query: URLSearchParams,
+  keys: Readonly<Record<string, Key>>,
+): { sortKey: Key; direction: 'asc' | 'desc' } {
   const sortText = query.get('sort_key') ?? 'created_at';
-  const sortKey = Object.hasOwn(sortKeys, sortText) ? sortKeys[sortText] : undefined;
+  const sortKey = Object.hasOwn(keys, sortText) ? keys[sortText] : undefined;
   if (sortKey === undefined) throw invalid(`Invalid sort key: ${sortText}`);
   const direction = query.get('sort_dir') ?? 'desc';
   if (direction !== 'asc' && direction !== 'desc') {
     throw invalid(`Invalid sort direction: ${direction}`);
   }
-  return {
-    visibility,
-    resourceTypes: query.get('resource_types')?.split(',') ?? null,
-    sortKey,
-    direction,
-    ...pageParse(query),
-  };
+  return { sortKey, direction };
 }
 
-export function pageParse(query: URLSearchParams): { marker: string | null; limit: number } {
-  const text = query.get('limit') ?? '25';
+export function pageParse(
+  query: URLSearchParams,
+  limitDefault: number,
+): { marker: string | null; limit: number } {
+  const [marker, text] = [query.get('marker'), query.get('limit')];
+  if (text === null) return { marker, limit: limitDefault };
   if (!/^[+-]?\d{1,9}$/.test(text.trim())) throw invalid('limit param must be an integer');
   const limit = Number(text);
   if (limit < 0) throw invalid('limit param must be positive');
-  return { marker: query.get('marker'), limit: Math.min(limit, 1_000) };
+  return { marker, limit: Math.min(limit, 1_000) };
 }
