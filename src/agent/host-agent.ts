@@ -7,7 +7,7 @@ import { invalid } from '../kernel/errors.ts';
 import { isUuid } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
 import type { AgentClient, HostFacts, ImageCopy, ImageFacts, Report, ServerWanted } from './api.ts';
-import { Gate } from './gate.ts';
+import { Gate } from '../kernel/gate.ts';
 import { bootIdRead, hostFactsRead, qemuVersionRead } from './host-facts.ts';
 import { metadataRender } from './metadata.ts';
 import type { HostNetwork, MetadataOf } from './network/host-network.ts';

@@ -26,12 +26,12 @@ export const lockedEnvironment = (path: string): Readonly<Record<string, string>
 
 /**
  * Holds the lock for the rest of the life of this process. A process cannot lock a file for itself in Node, so it is
- * replaced by the same program under `flock`, with the same pid.
+ * replaced by the same program under `flock`, with the same pid and what is to be added to its environment.
  */
-export function lockHold(path: string): void {
+export function lockHold(path: string, environment: Readonly<Record<string, string>> = {}): void {
   if (process.env[heldIn] === path) return;
   const argv = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
-  lockExec(path, argv, { ...process.env, ...lockedEnvironment(path) });
+  lockExec(path, argv, { ...process.env, ...environment, ...lockedEnvironment(path) });
 }
 
 /** Becomes another program under a lock. */

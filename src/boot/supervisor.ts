@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { systemClock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
+import { allocatorEnvironment } from './object/allocator.ts';
 import { apiProbe } from './api-probe.ts';
 import type { Cloud } from './cloud.ts';
 import { UserError } from './command.ts';
@@ -87,13 +88,13 @@ const unitsOf = ({ layout, configuration }: Cloud): readonly Unit[] =>
     ...Array.from({ length: configuration.object.workers }, (_, worker) => ({
       name: objectUnitName(worker),
       argv: objectArgv(worker, layout),
+      environment: allocatorEnvironment,
     })),
-  ].map(({ name, argv }) => ({
-    name,
-    argv,
-    logFile: join(layout.logDir, `${name}.log`),
-    lockFile: join(layout.runDir, `${name}.lock`),
-    recordFile: join(layout.runDir, `${name}.json`),
+  ].map((program) => ({
+    ...program,
+    logFile: join(layout.logDir, `${program.name}.log`),
+    lockFile: join(layout.runDir, `${program.name}.lock`),
+    recordFile: join(layout.runDir, `${program.name}.json`),
     graceMs: 20_000,
   }));
 

@@ -9,6 +9,8 @@ import { runningEnd, runningForget, runningOf, runningRead, runningRecord } from
 export interface Unit {
   readonly name: string;
   readonly argv: readonly string[];
+  /** Beside what the supervisor itself has. */
+  readonly environment?: Readonly<Record<string, string>>;
   readonly logFile: string;
   /** Held by the program as long as it lives, so that there is never a second one in this state directory. */
   readonly lockFile: string;
@@ -104,7 +106,7 @@ function childStart(unit: Unit): ChildProcess {
     return spawn(file, words, {
       detached: true,
       stdio: ['ignore', logFile, logFile, 'ipc'],
-      env: { ...process.env, ...lockedEnvironment(unit.lockFile) },
+      env: { ...process.env, ...unit.environment, ...lockedEnvironment(unit.lockFile) },
     });
   } finally {
     closeSync(logFile);

@@ -129,7 +129,7 @@ export class S3Client {
 
   async ask(asked: S3Ask): Promise<S3Answer> {
     const { promise, resolve, reject } = Promise.withResolvers<S3Answer>();
-    const headers = signed(this.#port, this.#keys, asked);
+    const headers = headersSigned(this.#port, this.#keys, asked);
     const query = queryText(asked.query ?? {});
     const path = query === '' ? asked.path : `${asked.path}?${query}`;
     const { method, body } = asked;
@@ -161,7 +161,7 @@ const queryText = (query: Readonly<Record<string, string>>): string =>
     .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`)
     .join('&');
 
-function signed(port: number, { access, secret }: AccessKeys, asked: S3Ask) {
+export function headersSigned(port: number, { access, secret }: AccessKeys, asked: S3Ask) {
   const { method, path, query = {}, headers = {}, body } = asked;
   const time = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
   const scope = `${time.slice(0, 8)}/us-east-1/s3/aws4_request`;

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../../kernel/clock.ts';
 import { isUuid } from '../../kernel/ids.ts';
-import { Gate } from '../gate.ts';
+import { Gate } from '../../kernel/gate.ts';
 import { processKill, processScan, qemuAdopt } from '../qemu/process.ts';
 import { GuestProcess } from './guest-process.ts';
 import { recordRead, recordWrite, serverPaths, type ServerPaths } from './record.ts';

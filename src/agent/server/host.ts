@@ -1,7 +1,7 @@
 import type { Clock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { ServerActual } from '../api.ts';
-import type { Gate } from '../gate.ts';
+import type { Gate } from '../../kernel/gate.ts';
 import type { HostNetwork } from '../network/host-network.ts';
 import type { QemuHost } from '../qemu/process.ts';
 import type { DiskBuilder } from '../storage/disks.ts';

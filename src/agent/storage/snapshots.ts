@@ -9,7 +9,7 @@ import { causesOf, conflict, notFound } from '../../kernel/errors.ts';
 import type { SnapshotActual, SnapshotWanted } from '../api.ts';
 import { commandRun } from '../command.ts';
 import { agentErrorOf, AgentFailure } from '../failure.ts';
-import { Gate } from '../gate.ts';
+import { Gate } from '../../kernel/gate.ts';
 import { backupCancel, backupStart, backupWait } from '../qemu/backup.ts';
 import { processKill, processScan } from '../qemu/process.ts';
 import { QmpClosed, type Qmp } from '../qemu/qmp.ts';

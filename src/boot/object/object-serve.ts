@@ -10,6 +10,7 @@ import { objectServer } from '../../object/http/object-server.ts';
 import { objectReconcilers } from '../../object/object.reconcilers.ts';
 import type { ObjectWorld } from '../../object/object.world.ts';
 import type { Listen } from '../addresses.ts';
+import { memoryReleaseRun } from '../memory-release.ts';
 
 /** How long requests that are under way may take to end when this process shall stop. */
 const drainMs = 10_000;
@@ -41,7 +42,11 @@ export async function objectServe(options: ObjectServe): Promise<void> {
   server.listen({ host: listen.host, port: listen.port, backlog: 1024, reusePort: true });
   await once(server, 'listening');
   ready();
-  const work = Promise.all([reconcilersRun(options), disk.worker.beat(signal)]);
+  const work = Promise.all([
+    reconcilersRun(options),
+    disk.worker.beat(signal),
+    memoryReleaseRun(clock, signal),
+  ]);
   if (!signal.aborted) await once(signal, 'abort');
   await drain(server);
   await work;

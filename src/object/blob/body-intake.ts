@@ -1,9 +1,9 @@
 import { createCipheriv, createHash, hash, type Cipheriv, type Hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import { bufferFree } from '../../kernel/buffer-free.ts';
 import { Failure, invalid } from '../../kernel/errors.ts';
 import type { StreamHash } from '../object.model.ts';
 import type { BlobWrite } from './blob.model.ts';
+import type { MemoryShare } from './memory-budget.ts';
 
 export const blockBytes = 1 << 20;
 
@@ -13,6 +13,7 @@ export class BlockSums {
   readonly #hashes: readonly StreamHash[];
   readonly #cipher: Cipheriv | null;
   readonly #sums: number[] = [];
+  #sum = 0;
   sizeBytes = 0;
 
   constructor(
@@ -24,14 +25,22 @@ export class BlockSums {
     this.#cipher = key === null ? null : createCipheriv('aes-256-ctr', key, counterOf(id, 0));
   }
 
-  /** The bytes as they are to be stored. Every block but the last is a whole one. */
-  take(block: Uint8Array): Uint8Array {
-    this.sizeBytes += block.length;
-    this.#md5?.update(block);
-    for (const each of this.#hashes) each.update(block);
-    const stored = this.#cipher === null ? block : this.#cipher.update(block);
-    this.#sums.push(crc32(stored));
+  /** The bytes as they are to be stored. They must not reach beyond `leftInBlock`. */
+  take(bytes: Uint8Array): Uint8Array {
+    this.#md5?.update(bytes);
+    for (const each of this.#hashes) each.update(bytes);
+    const stored = this.#cipher === null ? bytes : this.#cipher.update(bytes);
+    this.#sum = crc32(stored, this.#sum);
+    this.sizeBytes += bytes.length;
+    if (bytes.length > 0 && this.leftInBlock === blockBytes) {
+      this.#sums.push(this.#sum);
+      this.#sum = 0;
+    }
     return stored;
+  }
+
+  get leftInBlock(): number {
+    return blockBytes - (this.sizeBytes % blockBytes);
   }
 
   /** Hex. */
@@ -40,8 +49,9 @@ export class BlockSums {
   }
 
   sums(): Uint8Array {
-    const bytes = Buffer.allocUnsafe(this.#sums.length * 4);
-    for (const [index, sum] of this.#sums.entries()) bytes.writeUInt32LE(sum, index * 4);
+    const sums = this.leftInBlock < blockBytes ? [...this.#sums, this.#sum] : this.#sums;
+    const bytes = Buffer.allocUnsafe(sums.length * 4);
+    for (const [index, sum] of sums.entries()) bytes.writeUInt32LE(sum, index * 4);
     return bytes;
   }
 }
@@ -53,33 +63,40 @@ export function counterOf(id: string, offset: number): Buffer {
   return counter;
 }
 
-export interface TakenHead {
-  /** All there is when `rest` is null. */
-  readonly head: Buffer;
-  readonly rest: AsyncIterable<Uint8Array> | null;
+/** All of a small body, or else what is left to be read of a larger one, from its first byte. */
+export type TakenHead =
+  | { readonly whole: Buffer; readonly rest: null }
+  | { readonly whole: null; readonly rest: AsyncIterable<Uint8Array> };
+
+export interface HeadLimits extends Pick<BlobWrite, 'sizeBytes' | 'limitBytes'> {
+  /** A larger one is not gathered. */
+  readonly headBytes: number;
+  /** Nor one for which there is no memory. */
+  readonly share: MemoryShare;
 }
 
-/** The first bytes of a body: whether it is a small one is known when they are there, or announced. */
+/** Whether a body is a small one is known when it was announced, or when its first bytes are there. */
 export async function headTake(
   body: AsyncIterable<Uint8Array> | Uint8Array,
-  limits: Pick<BlobWrite, 'sizeBytes' | 'limitBytes'>,
-  headBytes: number,
+  limits: HeadLimits,
 ): Promise<TakenHead> {
   const check = bodyLimited(limits);
+  const { headBytes, share } = limits;
   if (!(Symbol.asyncIterator in body)) {
     check(body.length, true);
-    const head = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-    return head.length <= headBytes ? { head, rest: null } : { head, rest: nothing() };
+    if (body.length > headBytes) return { whole: null, rest: copied(body) };
+    return { whole: Buffer.from(body.buffer, body.byteOffset, body.byteLength), rest: null };
   }
+  check(0, false);
+  if ((limits.sizeBytes ?? 0) > headBytes) return { whole: null, rest: body };
   const iterator = body[Symbol.asyncIterator]();
   const chunks: Uint8Array[] = [];
   let gotBytes = 0;
-  check(0, false);
   for (;;) {
     const next = await iterator.next();
     if (next.done === true) {
       check(gotBytes, true);
-      return { head: joined(chunks), rest: null };
+      return { whole: joined(chunks), rest: null };
     }
     chunks.push(next.value);
     gotBytes += next.value.length;
@@ -89,8 +106,8 @@ export async function headTake(
       await iterator.return?.();
       throw error;
     }
-    if (gotBytes > headBytes) {
-      return { head: joined(chunks), rest: { [Symbol.asyncIterator]: () => iterator } };
+    if (gotBytes > headBytes || !share.take(next.value.length)) {
+      return { whole: null, rest: continued(chunks, iterator) };
     }
   }
 }
@@ -101,7 +118,26 @@ const joined = (chunks: readonly Uint8Array[]): Buffer => {
   return Buffer.from(only.buffer, only.byteOffset, only.byteLength);
 };
 
-async function* nothing(): AsyncIterable<Uint8Array> {}
+/** The caller's own bytes, which must not be given back for him. */
+// oxlint-disable-next-line typescript/require-await
+async function* copied(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += blockBytes) {
+    yield Buffer.from(bytes.subarray(at, at + blockBytes));
+  }
+}
+
+async function* continued(
+  chunks: Uint8Array[],
+  iterator: AsyncIterator<Uint8Array>,
+): AsyncIterable<Uint8Array> {
+  try {
+    // Nobody holds them but who gets them.
+    for (let chunk = chunks.shift(); chunk !== undefined; chunk = chunks.shift()) yield chunk;
+    yield* { [Symbol.asyncIterator]: () => iterator };
+  } finally {
+    await iterator.return?.();
+  }
+}
 
 /** Called with what came so far, and at the end: a body that is longer than allowed, or not as announced, is refused. */
 export type LimitCheck = (gotBytes: number, isEnd: boolean) => void;
@@ -115,53 +151,6 @@ export function bodyLimited({
     if (isEnd && sizeBytes !== null && gotBytes !== sizeBytes)
       throw incomplete(gotBytes, sizeBytes);
   };
-}
-
-/** The two buffers of a body. */
-export interface BlockPair extends Disposable {
-  readonly buffers: readonly [Buffer, Buffer];
-}
-
-/**
- * Give them back once nothing is written from them any more: of a thousand clients that left, the collector would let
- * gigabytes stand.
- */
-export function blockPair(): BlockPair {
-  const buffers = [Buffer.allocUnsafeSlow(blockBytes), Buffer.allocUnsafeSlow(blockBytes)] as const;
-  return { buffers, [Symbol.dispose]: () => buffers.forEach(bufferFree) };
-}
-
-/** Gathers what comes in into blocks of a MiB: many small writes would cost twice the time. Two buffers take turns. */
-export async function* blocksOf(
-  { head, rest }: { readonly head: Uint8Array; readonly rest: AsyncIterable<Uint8Array> },
-  check: LimitCheck,
-  { buffers }: BlockPair,
-): AsyncIterable<Buffer> {
-  let [block, spare] = buffers;
-  let filledBytes = 0;
-  let gotBytes = 0;
-  const fill = function* (chunk: Uint8Array): Iterable<Buffer> {
-    for (let at = 0; at < chunk.length;) {
-      const part = chunk.subarray(at, at + blockBytes - filledBytes);
-      block.set(part, filledBytes);
-      filledBytes += part.length;
-      at += part.length;
-      if (filledBytes < blockBytes) continue;
-      yield block;
-      [block, spare] = [spare, block];
-      filledBytes = 0;
-    }
-  };
-  gotBytes += head.length;
-  yield* fill(head);
-  for await (const chunk of rest) {
-    gotBytes += chunk.length;
-    check(gotBytes, false);
-    yield* fill(chunk);
-    bufferFree(chunk);
-  }
-  check(gotBytes, true);
-  if (filledBytes > 0) yield block.subarray(0, filledBytes);
 }
 
 const incomplete = (got: number, announced: number): Failure =>

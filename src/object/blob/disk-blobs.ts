@@ -5,24 +5,23 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Ids } from '../../kernel/ids.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Blob, BlobRead, BlobStore, BlobWrite, WrittenBlob } from './blob.model.ts';
-import {
-  blockBytes,
-  blockPair,
-  bodyLimited,
-  blocksOf,
-  BlockSums,
-  headTake,
-} from './body-intake.ts';
-import { blockDecipher, blockRead, BlockReader, blocksIn } from './block-read.ts';
+import { blockBytes, bodyLimited, BlockSums, headTake } from './body-intake.ts';
+import { blockRead, BlockReader } from './block-read.ts';
+import { blocksStream, type Stretch } from './block-stream.ts';
+import { bodyStore } from './body-store.ts';
 import { fullDiskOf } from './disk-full.ts';
 import { DiskRoom } from './disk-room.ts';
 import { FileCache } from './file-cache.ts';
 import { blobFolder, blobFolderMake, folderSync, wholeWrite, type BlobFolder } from './files.ts';
+import { MemoryBudget } from './memory-budget.ts';
 import { SegmentLog } from './segment-log.ts';
 import { WorkerFile } from './worker-file.ts';
 
 /** Larger ones are files of their own: a segment is to hold many. */
 export const smallBytes = 128 << 10;
+
+/** That bodies under way may hold: small ones, large ones that come in, and what is read. */
+const memoryBytes = 48 << 20;
 
 export interface DiskBlobsOptions {
   /** The first is read; the others hold the same and mend it. */
@@ -30,6 +29,16 @@ export interface DiskBlobsOptions {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
+}
+
+export interface FileIntake {
+  readonly body: AsyncIterable<Uint8Array>;
+  readonly sums: BlockSums;
+  readonly limits: Pick<BlobWrite, 'sizeBytes' | 'limitBytes'>;
+}
+
+export interface Spooled extends AsyncDisposable {
+  readonly path: string;
 }
 
 /** Bytes on disks of this machine: small ones in segment logs, others in files; in every folder the same. */
@@ -40,6 +49,12 @@ export class DiskBlobs implements BlobStore {
   readonly #files = new FileCache();
   readonly #reader: BlockReader;
   readonly #rooms: readonly DiskRoom[];
+  readonly #clock: Clock;
+  readonly #memory = {
+    small: new MemoryBudget(memoryBytes),
+    large: new MemoryBudget(memoryBytes),
+    read: new MemoryBudget(memoryBytes),
+  };
   readonly #ids: Ids;
   readonly #log: Log;
 
@@ -51,6 +66,7 @@ export class DiskBlobs implements BlobStore {
     this.segments = new SegmentLog(logs, ids, (name) => this.worker.segmentSet(name));
     this.#rooms = folders.map((folder) => new DiskRoom(folder, clock));
     this.#reader = new BlockReader(clock);
+    this.#clock = clock;
     this.#ids = ids;
     this.#log = log;
   }
@@ -71,10 +87,12 @@ export class DiskBlobs implements BlobStore {
   ): Promise<WrittenBlob> {
     for (const room of this.#rooms) await room.check();
     const id = this.#ids.uuid().replaceAll('-', '');
-    const { head, rest } = await headTake(body, options, smallBytes);
+    using share = this.#memory.small.share();
+    const { whole, rest } = await headTake(body, { ...options, headBytes: smallBytes, share });
     try {
-      if (rest === null) return await this.#smallWrite(id, head, options);
-      return await this.#fileWrite(id, { head, rest }, options);
+      if (rest === null) return await this.#smallWrite(id, whole, options);
+      share.give();
+      return await this.#fileWrite(id, rest, options);
     } catch (error) {
       throw fullDiskOf(error);
     }
@@ -94,14 +112,8 @@ export class DiskBlobs implements BlobStore {
     return folder.file(id);
   }
 
-  async *read(blob: Blob, { range, key }: BlobRead): AsyncIterable<Uint8Array> {
-    const decipher = blockDecipher(key, blob.id, range);
-    for (const { number, start, end } of blocksIn(range)) {
-      const stored = await this.block(blob, number);
-      const plain = decipher === null ? stored : decipher.update(stored);
-      // Whole where it can be: such a chunk's memory can be given back at once.
-      yield start === 0 && end >= plain.length ? plain : plain.subarray(start, end);
-    }
+  read(blob: Blob, options: BlobRead): AsyncIterable<Uint8Array> {
+    return blocksStream(this, blob, options, this.#memory.read);
   }
 
   async readWhole(blob: Blob, options: BlobRead): Promise<Uint8Array> {
@@ -132,6 +144,18 @@ export class DiskBlobs implements BlobStore {
     throw failure;
   }
 
+  /** Bytes of a block, held against nothing. */
+  async stretch(blob: Blob, { block, at, sizeBytes }: Stretch): Promise<Buffer> {
+    const [folder] = this.folders;
+    if (folder === undefined) throw new Error('there is no folder');
+    const bytes = Buffer.allocUnsafeSlow(sizeBytes);
+    const position = blob.at + block * blockBytes + at;
+    await this.#files.use(this.pathOf(folder, blob), (file) =>
+      file.read(bytes, 0, sizeBytes, position),
+    );
+    return bytes;
+  }
+
   blockIn(folder: BlobFolder, blob: Blob, number: number): Promise<Buffer> {
     const path = this.pathOf(folder, blob);
     return this.#files.use(path, (file) => blockRead(this.#reader, file, blob, number));
@@ -153,27 +177,39 @@ export class DiskBlobs implements BlobStore {
     return { blob, sizeBytes, md5 };
   }
 
+  /** A body that somebody else carries on: here until it is disposed of, and not synchronised. */
+  async spool(id: string, intake: FileIntake): Promise<Spooled> {
+    for (const room of this.#rooms) await room.check();
+    const path = join(this.folders[0]?.incoming ?? '', id);
+    try {
+      const files = await this.#filesFill([path], intake);
+      for (const file of files) await file.close();
+    } catch (error) {
+      await rm(path, { force: true });
+      throw fullDiskOf(error);
+    }
+    return { path, [Symbol.asyncDispose]: () => rm(path, { force: true }) };
+  }
+
   async #fileWrite(
     id: string,
-    body: { readonly head: Buffer; readonly rest: AsyncIterable<Uint8Array> },
-    { hashes, key, ...limits }: BlobWrite,
+    body: AsyncIterable<Uint8Array>,
+    options: BlobWrite,
   ): Promise<WrittenBlob> {
-    const sums = new BlockSums(id, { hashes, key, md5: true });
-    const files: FileHandle[] = [];
+    const sums = new BlockSums(id, { ...options, md5: true });
     const temporary = this.folders.map(({ incoming }) => join(incoming, id));
-    // Given back when the files are closed, which waits for what is being written.
-    using pair = blockPair();
     try {
-      for (const path of temporary) files.push(await open(path, 'wx', 0o600));
-      await blocksWrite(files, blocksOf(body, bodyLimited(limits), pair), sums);
-      await Promise.all(files.map((file) => file.datasync()));
-      for (const file of files.splice(0)) await file.close();
+      const files = await this.#filesFill(temporary, { body, sums, limits: options });
+      try {
+        await Promise.all(files.map((file) => file.datasync()));
+      } finally {
+        await allClose(files);
+      }
       for (const [index, folder] of this.folders.entries()) {
         await rename(temporary[index] ?? '', folder.file(id));
         await folderSync(dirname(folder.file(id)));
       }
     } catch (error) {
-      await Promise.allSettled(files.map((file) => file.close()));
       for (const path of temporary) await rm(path, { force: true });
       await this.remove(id);
       throw error;
@@ -182,21 +218,27 @@ export class DiskBlobs implements BlobStore {
     const place = { place: 'file', segment: null, at: 0 } as const;
     return { blob: { id, ...place, sizeBytes, sums: sums.sums() }, sizeBytes, md5: sums.md5() };
   }
+
+  /** The same into each; they are the caller's to close. */
+  async #filesFill(
+    paths: readonly string[],
+    { body, sums, limits }: FileIntake,
+  ): Promise<FileHandle[]> {
+    const files: FileHandle[] = [];
+    try {
+      for (const path of paths) files.push(await open(path, 'wx', 0o600));
+      const sink = (bytes: Uint8Array): Promise<unknown> =>
+        Promise.all(files.map((file) => wholeWrite(file, bytes)));
+      const parts = { budget: this.#memory.large, clock: this.#clock };
+      await bodyStore(body, { check: bodyLimited(limits), sums, sink, ...parts });
+      return files;
+    } catch (error) {
+      await allClose(files);
+      throw error;
+    }
+  }
 }
 
-/** Two buffers: one is written while the other fills. */
-async function blocksWrite(
-  files: readonly FileHandle[],
-  blocks: AsyncIterable<Buffer>,
-  sums: BlockSums,
-): Promise<void> {
-  let written: Promise<unknown> = Promise.resolve();
-  for await (const block of blocks) {
-    const stored = sums.take(block);
-    await written;
-    written = Promise.all(files.map((file) => wholeWrite(file, stored)));
-    // Its failure is met at the next block; until then nobody waits for it.
-    written.catch(() => {});
-  }
-  await written;
+async function allClose(files: readonly FileHandle[]): Promise<void> {
+  await Promise.allSettled(files.map((file) => file.close()));
 }

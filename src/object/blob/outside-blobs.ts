@@ -1,5 +1,7 @@
+import { createReadStream } from 'node:fs';
 import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
+import { Gate } from '../../kernel/gate.ts';
 import type { Ids } from '../../kernel/ids.ts';
 import {
   DamagedBlob,
@@ -9,16 +11,11 @@ import {
   type BlobWrite,
   type WrittenBlob,
 } from './blob.model.ts';
-import { blockDecipher, blocksIn, sumOf } from './block-read.ts';
-import {
-  blockBytes,
-  bodyLimited,
-  blockPair,
-  blocksOf,
-  BlockSums,
-  headTake,
-} from './body-intake.ts';
+import { sumOf } from './block-read.ts';
+import { blocksStream, type BlockSource, type Stretch } from './block-stream.ts';
+import { blockBytes, BlockSums, headTake } from './body-intake.ts';
 import type { DiskBlobs } from './disk-blobs.ts';
+import { MemoryBudget } from './memory-budget.ts';
 
 /** Another store that takes the bytes: S3 or what behaves like it. Keys are ids and are never used twice. */
 export interface OutsideStore {
@@ -33,16 +30,25 @@ export interface OutsideWriter {
   abort(): Promise<void>;
 }
 
+/** So many large bodies are carried out at a time: a client of the other store holds parts of them. */
+const carriersMax = 4;
+const memoryBytes = 48 << 20;
+
 /** What is new goes outside; what is on the disk is read from there, until it has been moved. */
 export class OutsideBlobs implements BlobStore {
   readonly outside: OutsideStore;
   readonly #disk: DiskBlobs;
   readonly #ids: Ids;
+  readonly #small = new MemoryBudget(memoryBytes);
+  readonly #read = new MemoryBudget(memoryBytes);
+  readonly #source: BlockSource;
+  readonly #carriers = new Gate(carriersMax);
 
   constructor(outside: OutsideStore, disk: DiskBlobs, ids: Ids) {
     this.outside = outside;
     this.#disk = disk;
     this.#ids = ids;
+    this.#source = outsideSource(outside);
   }
 
   pin(): Disposable {
@@ -53,56 +59,31 @@ export class OutsideBlobs implements BlobStore {
     body: AsyncIterable<Uint8Array> | Uint8Array,
     options: BlobWrite,
   ): Promise<WrittenBlob> {
-    const { hashes, key, ...limits } = options;
+    const { hashes, key } = options;
     const id = this.#ids.uuid().replaceAll('-', '');
-    const { head, rest } = await headTake(body, options, blockBytes);
-    if (rest === null && head.length === 0) {
-      return { blob: null, sizeBytes: 0, md5: hash('md5', head, 'hex') };
-    }
+    using share = this.#small.share();
+    const { whole, rest } = await headTake(body, { ...options, headBytes: blockBytes, share });
     const sums = new BlockSums(id, { hashes, key, md5: true });
-    const writer = await this.outside.write(id);
-    // Not given back by hand: a client of the other store may hold what it has not sent.
-    const pair = blockPair();
-    try {
-      const all = { head, rest: rest ?? noMore() };
-      for await (const block of blocksOf(all, bodyLimited(limits), pair)) {
-        await writer.write(sums.take(block));
-      }
-      await writer.finish();
-    } catch (error) {
-      await writer.abort().catch(() => {});
-      throw error;
+    if (rest === null) {
+      if (whole.length === 0) return { blob: null, sizeBytes: 0, md5: hash('md5', whole, 'hex') };
+      const stored = sums.take(whole);
+      await this.#carry(id, [stored]);
+    } else {
+      share.give();
+      // Clients may be slow, the other store is not: it gets what is here whole.
+      await using spooled = await this.#disk.spool(id, { body: rest, sums, limits: options });
+      await this.#carriers.pass(() =>
+        this.#carry(id, createReadStream(spooled.path, { highWaterMark: blockBytes })),
+      );
     }
     const { sizeBytes } = sums;
     const place = { place: 'outside', segment: null, at: 0 } as const;
     return { blob: { id, ...place, sizeBytes, sums: sums.sums() }, sizeBytes, md5: sums.md5() };
   }
 
-  async *read(blob: Blob, options: BlobRead): AsyncIterable<Uint8Array> {
-    if (blob.place !== 'outside') {
-      yield* this.#disk.read(blob, options);
-      return;
-    }
-    const decipher = blockDecipher(options.key, blob.id, options.range);
-    const parts = [...blocksIn(options.range)];
-    const first = (parts[0]?.number ?? 0) * blockBytes;
-    const end = Math.min(((parts.at(-1)?.number ?? 0) + 1) * blockBytes, blob.sizeBytes);
-    const bytes = this.outside.read(blob.id, first, end - first);
-    let index = 0;
-    // Two buffers take turns in there: what is given out is a copy.
-    for await (const block of blocksOf(
-      { head: Buffer.alloc(0), rest: bytes },
-      () => {},
-      blockPair(),
-    )) {
-      const part = parts[index++];
-      if (part === undefined || crc32(block) !== sumOf(blob, part.number)) break;
-      const plain = decipher === null ? Buffer.from(block) : decipher.update(block);
-      yield plain.subarray(part.start, part.end);
-    }
-    if (index !== parts.length || parts.length === 0) {
-      throw new DamagedBlob(`${blob.id} differs from its sums, or is shorter`);
-    }
+  read(blob: Blob, options: BlobRead): AsyncIterable<Uint8Array> {
+    if (blob.place !== 'outside') return this.#disk.read(blob, options);
+    return blocksStream(this.#source, blob, options, this.#read);
   }
 
   async readWhole(blob: Blob, options: BlobRead): Promise<Uint8Array> {
@@ -119,6 +100,41 @@ export class OutsideBlobs implements BlobStore {
     await this.#disk.remove(id);
     await this.outside.remove(id);
   }
+
+  async #carry(
+    id: string,
+    chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  ): Promise<void> {
+    const writer = await this.outside.write(id);
+    try {
+      for await (const chunk of chunks) await writer.write(chunk);
+      await writer.finish();
+    } catch (error) {
+      await writer.abort().catch(() => {});
+      throw error;
+    }
+  }
 }
 
-async function* noMore(): AsyncIterable<Uint8Array> {}
+/** A request for each block: a client that is slow to take it keeps nothing of the other store busy. */
+function outsideSource(outside: OutsideStore): BlockSource {
+  const stretch = async (blob: Blob, { block, at, sizeBytes }: Stretch): Promise<Buffer> => {
+    const bytes = Buffer.allocUnsafeSlow(sizeBytes);
+    let filledBytes = 0;
+    for await (const chunk of outside.read(blob.id, block * blockBytes + at, sizeBytes)) {
+      bytes.set(chunk, filledBytes);
+      filledBytes += chunk.length;
+    }
+    if (filledBytes === sizeBytes) return bytes;
+    throw new DamagedBlob(`${blob.id} is shorter outside than it was`);
+  };
+  return {
+    stretch,
+    async block(blob, number) {
+      const sizeBytes = Math.min(blockBytes, blob.sizeBytes - number * blockBytes);
+      const bytes = await stretch(blob, { block: number, at: 0, sizeBytes });
+      if (crc32(bytes) === sumOf(blob, number)) return bytes;
+      throw new DamagedBlob(`block ${number} of ${blob.id} differs outside from its sum`);
+    },
+  };
+}

@@ -1,8 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Failure, invalid } from '../../kernel/errors.ts';
+import { MemoryBudget, type MemoryShare } from '../blob/memory-budget.ts';
+import { Failure, invalid, unavailable } from '../../kernel/errors.ts';
 
 /** How long a client may send nothing in the middle of a body. */
 const stallMs = 60_000;
+
+/** Of bodies that are taken whole, over all connections. */
+export const wholeMemory = new MemoryBudget(64 << 20);
 
 /** See `FrontContext.body`. */
 export async function* bodyRead(
@@ -38,11 +42,22 @@ export async function bodyReadWhole(
   limitBytes: number,
 ): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > limitBytes) throw tooLarge(limitBytes);
+  const share = wholeMemory.share();
+  response.once('close', () => share.give());
+  return wholeRead(bodyRead(request, response), limitBytes, share);
+}
+
+async function wholeRead(
+  body: AsyncIterable<Uint8Array>,
+  limitBytes: number,
+  share: MemoryShare,
+): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let sizeBytes = 0;
-  for await (const chunk of bodyRead(request, response)) {
+  for await (const chunk of body) {
     sizeBytes += chunk.length;
     if (sizeBytes > limitBytes) throw tooLarge(limitBytes);
+    if (!share.take(chunk.length)) throw unavailable('Too many bodies are on their way.');
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { getDefaultHighWaterMark } from 'node:stream';
 import { bufferFree } from '../../kernel/buffer-free.ts';
 import { causesOf } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 
-/** Above every high-water mark: of so large a chunk nothing is under way once its stream has drained. */
-const freedBytes = 256 << 10;
+/** No high-water mark is above it: of so large a chunk nothing is under way once its stream has drained. */
+const freedBytes = getDefaultHighWaterMark(false);
 /** A client that takes nothing for so long has left. */
 const stallMs = 60_000;
 

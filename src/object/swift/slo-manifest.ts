@@ -1,3 +1,4 @@
+import { wholeMemory } from '../http/body-read.ts';
 import type { ByteRange } from '../object.model.ts';
 import { rangesParse } from './range.ts';
 import { refuse } from './swift.reply.ts';
@@ -36,11 +37,13 @@ type Json = Readonly<Record<string, unknown>>;
 export async function manifestBytes({ body, sizeBytes }: SwiftRequest): Promise<Buffer> {
   const tooLarge = refuse(413, `Manifest File > ${sloLimits.manifestBytes} bytes`);
   if ((sizeBytes ?? 0) > sloLimits.manifestBytes) throw tooLarge;
+  using share = wholeMemory.share();
   const chunks: Uint8Array[] = [];
   let read = 0;
   for await (const chunk of body) {
     read += chunk.length;
     if (read > sloLimits.manifestBytes) throw tooLarge;
+    if (!share.take(chunk.length)) throw refuse(503);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
