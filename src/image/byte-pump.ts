@@ -4,8 +4,8 @@ import { hashingOpen, threadsWorthBytes, type Algorithm, type Hashing } from './
 import type { StoreWriter } from './stores/image-store.ts';
 
 const bufferBytes = 1 << 20;
-/** One fills while others are hashed and written. */
-const bufferMost = 4;
+/** One fills while others are hashed and written: what an upload costs of memory. */
+const bufferMost = 3;
 
 export interface Pumped {
   readonly sizeBytes: number;

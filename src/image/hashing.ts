@@ -42,7 +42,8 @@ const threads = new Map<Algorithm, HashThread>();
 function threadedHashing(algorithms: readonly Algorithm[]): Hashing {
   const id = ++lastId;
   const taken = algorithms.map((name) => {
-    const thread = threads.get(name) ?? new HashThread(name);
+    const known = threads.get(name);
+    const thread = known === undefined || known.hasFailed ? new HashThread(name) : known;
     threads.set(name, thread);
     thread.users++;
     return [name, thread] as const;
@@ -99,6 +100,10 @@ class HashThread {
     this.#worker.on('message', (hex: string) => this.#asked.shift()?.resolve(hex));
     this.#worker.on('error', (error) => this.#fail(error));
     this.#worker.on('exit', () => this.#fail(new Error('the thread has ended')));
+  }
+
+  get hasFailed(): boolean {
+    return this.#failure !== null;
   }
 
   ask(ask: Ask): Promise<string> {
