@@ -4,7 +4,7 @@ import { DomainCreateBody, DomainReply, DomainUpdateBody } from './domain.schema
 import { domainCreate, domainDelete, domainGet, domainList, domainUpdate } from './domain.ts';
 import type { IdentityContext, IdentityWorld } from './identity.world.ts';
 import type { Project } from './project.model.ts';
-import type { TaggedProject } from './project.ts';
+import type { TaggedProject } from './project-change.ts';
 import { domainView } from './project.view.ts';
 import { listReply, noContent } from './reply.ts';
 import { ListReply } from './schema.ts';

@@ -6,19 +6,21 @@ import { immutableCheck } from './immutable.ts';
 import { directoryWrite } from './generation.ts';
 import type { Tx } from './identity.tables.ts';
 import type { IdentityContext } from './identity.world.ts';
-import { equals, listingAnd, listingOf, pageOf, type Page } from './listing.ts';
+import { equals, listingAnd, listingOf } from './listing.ts';
+import {
+  projectChange,
+  taggedPageRead,
+  type TaggedPage,
+  type TaggedProject,
+} from './project-change.ts';
 import { type Project, domainNew, optionsMerge } from './project.model.ts';
 import {
   projectGet as projectRead,
   projectInsert,
-  projectList as projectListRead,
   projectTags,
   projectTagsSet,
-  projectUpdate as projectUpdateRow,
 } from './project.store.ts';
-import type { TaggedProject } from './project.ts';
 import { extraOf } from './reply.ts';
-import { revocationInsert } from './revocation.store.ts';
 
 const knownAttributes = ['name', 'description', 'enabled', 'tags', 'options', 'explicit_domain_id'];
 
@@ -66,23 +68,14 @@ export async function domainGet(
 export async function domainList(
   context: IdentityContext,
   query: URLSearchParams,
-): Promise<{ page: Page<Project>; tags: ReadonlyMap<string, readonly string[]> }> {
+): Promise<TaggedPage> {
   const { scope } = context.actor;
   const own = scope.kind === 'domain' ? scope.domainId : null;
   context.authorize('identity:list_domains', { 'target.domain.id': own ?? undefined });
   const asked = listingOf(query, { id: 'text', name: 'text', enabled: 'flag' });
   const domains = listingAnd(asked, equals('is_domain', 1));
   const listing = own === null ? domains : listingAnd(domains, equals('id', own));
-  return await context.world.db.read(async (tx) => {
-    const page = pageOf(await projectListRead(tx, listing), listing);
-    return {
-      page,
-      tags: await projectTags(
-        tx,
-        page.items.map(({ id }) => id),
-      ),
-    };
-  });
+  return await taggedPageRead(context.world, listing);
 }
 
 export async function domainUpdate(
@@ -98,20 +91,8 @@ export async function domainUpdate(
     const held = await domainRead(tx, id);
     if (held === null) throw missing('domain', id);
     immutableCheck('domain', held, wanted);
-    const next: Project = {
-      ...held,
-      name: wanted.name?.trim() ?? held.name,
-      description: wanted.description ?? (wanted.description === null ? '' : held.description),
-      isEnabled: wanted.enabled ?? held.isEnabled,
-      options: optionsMerge(held.options, wanted.options),
-      extra: { ...held.extra, ...extraOf(wanted, knownAttributes) },
-    };
-    await projectUpdateRow(tx, next);
-    if (wanted.tags !== undefined) await projectTagsSet(tx, id, wanted.tags);
-    if (held.isEnabled && !next.isEnabled) {
-      await revocationInsert(tx, world, { kind: 'domain', subject: id });
-    }
-    return { project: next, tags: (await projectTags(tx, [id])).get(id) ?? [] };
+    const extra = extraOf(wanted, knownAttributes);
+    return await projectChange(tx, world, held, { ...wanted, extra });
   });
 }
 

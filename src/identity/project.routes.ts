@@ -2,15 +2,9 @@ import { Type } from 'typebox';
 import { endpointsOf, type Endpoint } from '../kernel/http/endpoint.ts';
 import type { IdentityContext, IdentityWorld } from './identity.world.ts';
 import type { Project } from './project.model.ts';
+import type { TaggedProject } from './project-change.ts';
 import { ProjectCreateBody, ProjectReply, ProjectUpdateBody } from './project.schema.ts';
-import {
-  projectCreate,
-  projectDelete,
-  projectGet,
-  projectList,
-  projectUpdate,
-  type TaggedProject,
-} from './project.ts';
+import { projectCreate, projectDelete, projectGet, projectList, projectUpdate } from './project.ts';
 import { projectTree, type ProjectTree } from './project-tree.ts';
 import { projectView } from './project.view.ts';
 import { listReply, noContent } from './reply.ts';

@@ -5,29 +5,28 @@ import { missing } from './failure.ts';
 import { directoryWrite } from './generation.ts';
 import type { Tx } from './identity.tables.ts';
 import type { IdentityContext } from './identity.world.ts';
-import { listingAnd, listingOf, equals, pageOf, type Listing, type Page } from './listing.ts';
+import { listingAnd, listingOf, equals, type Listing } from './listing.ts';
 import { immutableCheck, immutableDeleteCheck } from './immutable.ts';
+import {
+  projectChange,
+  taggedPageRead,
+  type TaggedPage,
+  type TaggedProject,
+} from './project-change.ts';
 import { ancestorIds, optionsMerge, type Project } from './project.model.ts';
 import type { ProjectCreateWanted, ProjectUpdateWanted } from './project.schema.ts';
 import {
   projectGet as projectRead,
   projectInsert,
-  projectList as projectListRead,
   projectListByIds,
   projectListSubtree,
   projectRemove,
   projectTags,
   projectTagsSet,
-  projectUpdate as projectUpdateRow,
   type TagFilters,
 } from './project.store.ts';
 import { extraOf } from './reply.ts';
 import { revocationInsert } from './revocation.store.ts';
-
-export interface TaggedProject {
-  readonly project: Project;
-  readonly tags: readonly string[];
-}
 
 const knownAttributes = [
   'name',
@@ -135,7 +134,7 @@ const tagsOf = (query: URLSearchParams, name: string): string[] =>
 export async function projectList(
   context: IdentityContext,
   query: URLSearchParams,
-): Promise<{ page: Page<Project>; tags: ReadonlyMap<string, readonly string[]> }> {
+): Promise<TaggedPage> {
   const { scope } = context.actor;
   const domainId = scope.kind === 'domain' ? scope.domainId : null;
   context.authorize('identity:list_projects', { 'target.domain_id': domainId ?? undefined });
@@ -154,16 +153,7 @@ export async function projectList(
     notAll: tagsOf(query, 'not-tags'),
     notAny: tagsOf(query, 'not-tags-any'),
   };
-  return await context.world.db.read(async (tx) => {
-    const page = pageOf(await projectListRead(tx, listing, filters), listing);
-    return {
-      page,
-      tags: await projectTags(
-        tx,
-        page.items.map(({ id }) => id),
-      ),
-    };
-  });
+  return await taggedPageRead(context.world, listing, filters);
 }
 
 export async function projectUpdate(
@@ -179,23 +169,8 @@ export async function projectUpdate(
     unchangedCheck(seen, wanted);
     immutableCheck('project', held, wanted);
     await enabledCheck(tx, held, wanted.enabled);
-    const next: Project = {
-      ...held,
-      name: wanted.name?.trim() ?? held.name,
-      description: wanted.description ?? (wanted.description === null ? '' : held.description),
-      isEnabled: wanted.enabled ?? held.isEnabled,
-      options: optionsMerge(held.options, wanted.options),
-      extra: { ...held.extra, ...extraOf(wanted, knownAttributes) },
-    };
-    await projectUpdateRow(tx, next);
-    if (wanted.tags !== undefined) await projectTagsSet(tx, id, wanted.tags);
-    if (held.isEnabled && !next.isEnabled) {
-      await revocationInsert(tx, world, {
-        kind: held.isDomain ? 'domain' : 'project',
-        subject: id,
-      });
-    }
-    return { project: next, tags: (await projectTags(tx, [id])).get(id) ?? [] };
+    const extra = extraOf(wanted, knownAttributes);
+    return await projectChange(tx, world, held, { ...wanted, extra });
   });
 }
 
