@@ -1,5 +1,5 @@
 import { Failure, forbidden } from '../kernel/errors.ts';
-import type { Actor } from '../kernel/policy.ts';
+import { attemptRecord } from './attempt.ts';
 import { unauthenticated } from './auth-failure.ts';
 import {
   credentialIdentify,
@@ -9,7 +9,8 @@ import {
 } from './auth-method.ts';
 import { backOffFailure, backOffWait } from './back-off.ts';
 import { refused } from './delegation.ts';
-import { expecting, missing, statusOf } from './failure.ts';
+import { expecting, missing } from './failure.ts';
+import { assertionGet } from './federated-user.store.ts';
 import { federatedIdentify, type Evidence } from './federated-log-in.ts';
 import type { ProtocolNamed } from './federation-protocol.ts';
 import type { IdentityContext, IdentityWorld } from './identity.world.ts';
@@ -203,8 +204,8 @@ async function tokenFor(
     );
   }
   if (scope !== null) return await scopedIssue(context, who, { scope });
-  // Without a scope the user's default project is meant, but only where it can be had; not for who comes from a provider.
-  const defaultProjectId = who.assertionId === null ? who.user.defaultProjectId : null;
+  // Without a scope the user's default project is meant, but only where it can be had.
+  const defaultProjectId = await defaultProjectOf(context, who);
   const byDefault =
     defaultProjectId === null
       ? null
@@ -213,6 +214,16 @@ async function tokenFor(
           claimsOf(context, who, { scope: { kind: 'project', id: defaultProjectId } }),
         );
   return byDefault ?? (await scopedIssue(context, who, { scope: { kind: 'unscoped' } }));
+}
+
+/** Null for a guest, who is here as a provider says. */
+async function defaultProjectOf(
+  { world }: IdentityContext,
+  { user: { defaultProjectId }, assertionId }: Identified,
+): Promise<string | null> {
+  if (defaultProjectId === null || assertionId === null) return defaultProjectId;
+  const assertion = await world.db.read((tx) => assertionGet(tx, assertionId));
+  return assertion?.groupIds === null ? defaultProjectId : null;
 }
 
 /** OAuth1: the project was chosen when the roles were lent. */
@@ -361,33 +372,3 @@ async function projectFind(
   if (project === null) throw unauthenticated('no such project');
   return project.id;
 }
-
-/** CADF: who tried, how it ended, and why; the reason never reaches the client. */
-export function attemptRecord(
-  context: IdentityContext,
-  who: Identified | null,
-  failure: Failure | null,
-): void {
-  const { why, userId: named } = failure?.detail ?? {};
-  const reason = typeof why === 'string' ? why : (failure?.message ?? '');
-  const userId = who?.user.id ?? (typeof named === 'string' ? named : 'unknown');
-  context.audit({
-    action: 'authenticate',
-    outcome: failure === null ? 'success' : 'failure',
-    target: { id: userId, typeURI: 'service/security/account/user' },
-    ...(failure !== null && {
-      reason: { code: statusOf(failure), type: reason },
-    }),
-    actor: who === null ? null : attemptActor(who),
-  });
-}
-
-const attemptActor = ({ user }: Identified): Actor => ({
-  userId: user.id,
-  userName: user.name,
-  userDomainId: user.domainId,
-  roles: [],
-  scope: { kind: 'unscoped' },
-  serviceRoles: [],
-  auditId: '',
-});

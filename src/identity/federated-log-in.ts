@@ -1,6 +1,7 @@
 import { forbidden } from '../kernel/errors.ts';
 import { unauthenticated } from './auth-failure.ts';
 import { activeCheck, plainProof, userFind, type Identified } from './auth-method.ts';
+import { assertionGet, assertionIdOf, assertionPut } from './federated-user.store.ts';
 import { federatedUserEnsure } from './federated-user.ts';
 import { wayRead, type Way } from './federated-way.ts';
 import type { ProtocolNamed } from './federation-protocol.ts';
@@ -27,7 +28,13 @@ export async function federatedIdentify(
   const mapped = mappingApply(way.mapping.rules, attributes);
   const method: AuthMethod = way.protocol.id === 'openid' ? 'openid' : 'mapped';
   if (mapped.user.type === 'local') {
-    return identified(world, await localUser(world, mapped), { method, assertionId: null });
+    const user = await localUser(world, mapped);
+    const { idpId, id: protocolId } = way.protocol;
+    const said = { idpId, protocolId, groupIds: null, remoteId };
+    const assertionId = assertionIdOf(said);
+    const isKnown = (await world.db.read((tx) => assertionGet(tx, assertionId))) !== null;
+    if (!isKnown) await world.db.write((tx) => assertionPut(tx, said));
+    return identified(world, user, { method, assertionId });
   }
   const [remoteUser] = attributes.get('REMOTE_USER') ?? [];
   const { user, assertionId } = await federatedUserEnsure(world, way, {

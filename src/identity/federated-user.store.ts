@@ -150,7 +150,7 @@ export async function membershipEnds(
 /** The same for the same assertion, so that many log-ins are one row. */
 export const assertionIdOf = ({ idpId, protocolId, groupIds, remoteId }: Assertion): string =>
   createHash('sha256')
-    .update(JSON.stringify([idpId, protocolId, groupIds.toSorted(), remoteId]))
+    .update(JSON.stringify([idpId, protocolId, groupIds?.toSorted() ?? null, remoteId]))
     .digest('hex')
     .slice(0, 32);
 
@@ -178,17 +178,18 @@ export async function assertionGet(tx: Tx, id: string): Promise<Assertion | null
       ? remoteIds.length === 0
       : remoteIds.some(({ remote_id }) => remote_id === row.remote_id);
   if (!isCalledSo) return null;
-  const told = JSON.parse(row.group_ids) as string[];
-  const groups =
-    told.length === 0
-      ? []
-      : await tx.selectFrom('identity_group').select('id').where('id', 'in', told).execute();
   return {
     idpId: row.idp_id,
     protocolId: row.protocol_id,
-    groupIds: groups.map((group) => group.id),
+    groupIds: await groupsLeft(tx, JSON.parse(row.group_ids) as string[] | null),
     remoteId: row.remote_id,
   };
+}
+
+async function groupsLeft(tx: Tx, told: string[] | null): Promise<string[] | null> {
+  if (told === null || told.length === 0) return told;
+  const rows = await tx.selectFrom('identity_group').select('id').where('id', 'in', told).execute();
+  return rows.map(({ id }) => id);
 }
 
 export async function assertionPut(tx: Tx, assertion: Assertion): Promise<string> {
@@ -199,7 +200,7 @@ export async function assertionPut(tx: Tx, assertion: Assertion): Promise<string
       id,
       idp_id: assertion.idpId,
       protocol_id: assertion.protocolId,
-      group_ids: JSON.stringify(assertion.groupIds.toSorted()),
+      group_ids: JSON.stringify(assertion.groupIds?.toSorted() ?? null),
       remote_id: assertion.remoteId,
     })
     .onConflict((held) => held.doNothing())

@@ -41,7 +41,8 @@ export interface ServiceProvider {
 export interface Assertion {
   readonly idpId: string;
   readonly protocolId: string;
-  readonly groupIds: readonly string[];
+  /** Null: it opened an account of this cloud, and nothing else that it says counts. */
+  readonly groupIds: readonly string[] | null;
   /** By which of its names the provider was known; null: it had none. */
   readonly remoteId: string | null;
 }

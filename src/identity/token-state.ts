@@ -141,7 +141,7 @@ function subjectShown(subject: TokenSubject, scope: TokenScope, { domains }: Sna
       domain: domain(user.domainId),
       id: user.id,
       name: user.name,
-      ...(assertion === null ? passwordHead(user) : federationHead(assertion)),
+      ...(federationHead(assertion) ?? passwordHead(user)),
     },
     ...(project !== null && {
       project: {
@@ -164,13 +164,17 @@ const passwordHead = ({ passwordExpiresAtMs: atMs }: UserAccount) => ({
   password_expires_at: atMs === null ? null : isoMicroseconds(atMs).slice(0, -1),
 });
 
-const federationHead = ({ idpId, protocolId, groupIds }: Assertion) => ({
-  'OS-FEDERATION': {
-    groups: groupIds.map((id) => ({ id })),
-    identity_provider: { id: idpId },
-    protocol: { id: protocolId },
-  },
-});
+/** Null for who has an account here, whoever opened it. */
+const federationHead = (assertion: Assertion | null) =>
+  assertion?.groupIds == null
+    ? null
+    : {
+        'OS-FEDERATION': {
+          groups: assertion.groupIds.map((id) => ({ id })),
+          identity_provider: { id: assertion.idpId },
+          protocol: { id: assertion.protocolId },
+        },
+      };
 
 function delegationHead({ trust, credential, accessToken }: TokenSubject): object {
   return {

@@ -1,6 +1,7 @@
 import { Failure, invalid } from '../kernel/errors.ts';
 import { textEquals } from './access-signature.ts';
-import { attemptRecord, federatedAuthenticate, type MoreNeeded } from './auth.ts';
+import { attemptRecord } from './attempt.ts';
+import { federatedAuthenticate, type MoreNeeded } from './auth.ts';
 import { unauthenticated } from './auth-failure.ts';
 import type { Evidence } from './federated-log-in.ts';
 import { answerOf, oidcProvidersOf, wayRead } from './federated-way.ts';

@@ -116,6 +116,20 @@ test('a mapping may name users of this cloud, and they come in as at any log-in'
   const { user, project, methods } = answer.json.token;
   assert.deepEqual([user.name, project.name, methods], ['demo', 'demo', ['openid']]);
   assert.equal(user['OS-FEDERATION'], undefined);
+  const token = tokenIn(answer);
+  const headers = { 'X-Subject-Token': token };
+  const shown = await company.cloud.call('GET', '/v3/auth/tokens', { headers });
+  assert.deepEqual(shown.json.token, answer.json.token);
+  const again = await company.rescope(token, undefined);
+  assert.equal(again.json.token.project.name, 'demo');
+  const worth = async () =>
+    (await company.cloud.call('GET', '/v3/auth/projects', { token })).status;
+  assert.equal(await worth(), 200);
+  const enable = (enabled: boolean) =>
+    patch(`${base}/identity_providers/company`, { identity_provider: { enabled } });
+  await enable(false);
+  assert.equal(await worth(), 401, 'an account does not outlive the provider it was opened by');
+  await enable(true);
   const use = (rules: unknown) => patch(`${base}/mappings/people`, { mapping: { rules } });
   await use(mapping({ id: user.id }));
   assert.equal((await company.logIn()).json.token.user.id, user.id);
