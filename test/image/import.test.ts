@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
+import { imageTaskInsert } from '../../src/image/import/image-task.store.ts';
 import { imageSweep } from '../../src/image/image-sweep.ts';
 import { imageSettingsDefault } from '../../src/image/image.world.ts';
 import { fileStore } from '../../src/image/stores/file-store.ts';
@@ -403,6 +404,36 @@ test('tasks are listed for administrators, and not deleted by hand', async () =>
     (await server.call('POST', '/image/v2/tasks', { body: bad, as: 'admin' })).status,
     400,
   );
+});
+
+test('tasks that have not ended are on the pages of a list by the time of the end', async () => {
+  await using server = await imageServe();
+  const { db, ids } = server.house.world;
+  const all: string[] = [];
+  for (const expires_at of [null, 2_000, null, 1_000, null]) {
+    const id = ids.uuid();
+    all.push(id);
+    const texts = { type: 'import', status: 'pending', user_id: 'u', request_id: 'r' } as const;
+    const empty = { owner: null, image_id: null, input: '{}', result: null, message: '' };
+    const times = { created_at: 0, updated_at: 0, expires_at };
+    await db.write((tx) => imageTaskInsert(tx, { id, ...texts, ...empty, ...times }));
+  }
+  for (const direction of ['asc', 'desc']) {
+    const seen: string[] = [];
+    let path: string | undefined = `/v2/tasks?sort_key=expires_at&sort_dir=${direction}&limit=1`;
+    while (path !== undefined) {
+      const { json } = await server.call('GET', `/image${path}`, { as: 'admin' });
+      seen.push(...json.tasks.map(({ id }: { id: string }) => id));
+      path = json.next;
+    }
+    assert.deepEqual(seen.toSorted(), all.toSorted(), direction);
+    const ended = [all[3], all[1]];
+    const expected = direction === 'asc' ? ended : ended.toReversed();
+    assert.deepEqual(
+      seen.filter((id) => ended.includes(id)),
+      expected,
+    );
+  }
 });
 
 test('an import is told what is wrong with it', async () => {

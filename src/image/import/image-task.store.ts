@@ -1,4 +1,4 @@
-import type { Selectable } from 'kysely';
+import { sql, type Selectable } from 'kysely';
 import type { Tx } from '../../kernel/db.ts';
 import type { ImageTables, ImageTaskTable } from '../image.tables.ts';
 
@@ -51,15 +51,23 @@ export async function imageTaskList(
     const last = await all.where('id', '=', marker).executeTakeFirst();
     if (last === undefined) return null;
     const beyond = direction === 'asc' ? '>' : '<';
+    const value = last[sortKey] ?? 0;
     all = all.where((eb) =>
       eb.or([
-        eb(sortKey, beyond, last[sortKey] ?? 0),
-        eb.and([eb(sortKey, '=', last[sortKey] ?? 0), eb('id', beyond, last.id)]),
+        eb(sortable(sortKey), beyond, value),
+        eb.and([eb(sortable(sortKey), '=', value), eb('id', beyond, last.id)]),
       ]),
     );
   }
-  return all.orderBy(sortKey, direction).orderBy('id', direction).limit(limit).execute();
+  const sorted = all.orderBy(sortable(sortKey), direction).orderBy('id', direction);
+  return sorted.limit(limit).execute();
 }
+
+/** The engines disagree on where null sorts: it is made a value below all others. */
+const sortable = (key: TaskQuery['sortKey']) =>
+  key === 'expires_at'
+    ? sql<string | number>`coalesce(expires_at, 0)`
+    : sql.ref<string | number>(key);
 
 export async function imageTaskProgress(
   tx: Tx<ImageTables>,
