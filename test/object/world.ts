@@ -6,6 +6,7 @@ import type { Engine } from '../../src/kernel/db.ts';
 import { randomIds } from '../../src/kernel/ids.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 import { DiskBlobs } from '../../src/object/blob/disk-blobs.ts';
+import { OutsideBlobs, type OutsideStore } from '../../src/object/blob/outside-blobs.ts';
 import type { Container } from '../../src/object/container.model.ts';
 import { containerCreate } from '../../src/object/container.ts';
 import { objectPut, type ObjectPut } from '../../src/object/object-put.ts';
@@ -34,6 +35,7 @@ export interface StoreOptions {
   /** Names of further folders that hold the same bytes. */
   readonly mirrors?: readonly string[];
   readonly identity?: ObjectWorld['identity'];
+  readonly outside?: OutsideStore;
 }
 
 const noIdentity: ObjectWorld['identity'] = {
@@ -68,7 +70,8 @@ export async function storeOpen(options: StoreOptions = {}): Promise<TestStore> 
   });
   const world = objectWorldOpen({
     ...databases,
-    blobs: disk,
+    blobs:
+      options.outside === undefined ? disk : new OutsideBlobs(options.outside, disk, randomIds),
     identity: options.identity ?? noIdentity,
     clock,
     ids: randomIds,

@@ -22,6 +22,7 @@ export interface StoreProgram extends AsyncDisposable {
 export interface StoreProgramOptions {
   readonly workers?: number;
   readonly folder?: string;
+  readonly port?: number;
   readonly words?: readonly string[];
 }
 
@@ -37,7 +38,7 @@ export interface AccessKeys {
 export async function storeProgram(options: StoreProgramOptions = {}): Promise<StoreProgram> {
   const own = options.folder === undefined;
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'welkin-store-'));
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   const { workers = 1, words = [] } = options;
   let child = await started(folder, port, [...words, '--workers', String(workers)]);
   const client = new S3Client(port);

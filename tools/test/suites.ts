@@ -153,6 +153,15 @@ export const suites: readonly Suite[] = [
     steps: () => nodeTests('object', 'test/object-clients/**/*.test.ts'),
   },
   {
+    name: 'ceph',
+    about: 'an object store whose bytes are in a Ceph of its own (by name or with --all)',
+    cloud: false,
+    needsRoot: true,
+    long: true,
+    limitMin: 30,
+    steps: () => nodeTests('ceph', 'test/ceph/*.test.ts'),
+  },
+  {
     name: 'tempest',
     about: "OpenStack's own test suite: its smoke list and what is quick",
     cloud: true,

@@ -6,6 +6,7 @@ import { silentLog as log } from '../../kernel/log.ts';
 import { objectSettingsDefault } from '../../object/object.world.ts';
 import { blobsMoveOut } from '../../object/reconcile/move-out.ts';
 import { exitCodes, UserError } from '../command.ts';
+import { lockHold } from '../lock.ts';
 import { storeEngines, storeOpen } from './object-store.ts';
 import { outsideOpen } from './outside.ts';
 import { standaloneIdentity } from './standalone-identity.ts';
@@ -18,6 +19,8 @@ export async function objectMigrateOut(
   const outside = await outsideOpen(bytesUrl);
   if (!existsSync(join(dataDir, 'store.json')))
     throw new UserError(`there is no store in ${dataDir}`, exitCodes.notRunning);
+  // Two that move the same bytes would undo each other's.
+  lockHold(join(dataDir, 'migrate.lock'));
   const store = await storeOpen({
     dataDir,
     mirrors: [],
@@ -29,12 +32,17 @@ export async function objectMigrateOut(
     ids,
     log,
   });
+  // Files that are being moved stay as long as this program says that it is there.
+  const stop = new AbortController();
+  const beating = store.disk.worker.beat(stop.signal);
   try {
     const { moved, bytes, left } = await blobsMoveOut(store.world, store.disk, outside);
     const mib = (bytes / 2 ** 20).toFixed(1);
     console.log(`moved ${moved} runs of bytes, ${mib} MiB; ${left} are damaged and stay`);
     return left === 0 ? exitCodes.ok : exitCodes.degraded;
   } finally {
+    stop.abort();
+    await beating;
     await store.close();
   }
 }
