@@ -1,7 +1,8 @@
 import { addressShort } from './address-short.ts';
 import { Type } from 'typebox';
 import { invalid } from '../kernel/errors.ts';
-import { endpointsOf } from '../kernel/http/endpoint.ts';
+import type { Context } from '../kernel/context.ts';
+import { endpointsOf, type Reply } from '../kernel/http/endpoint.ts';
 import type { ComputeWorld } from './compute.world.ts';
 import { base64Check, boolOf, personalityCheck, uuidNormal } from './server-create.wire.ts';
 import { frameFor, serversSeen } from './server-get.ts';
@@ -9,7 +10,7 @@ import { serverRebuild } from './server-rebuild.ts';
 import { ServerRebuilt } from './server-reply.schema.ts';
 import { serverSnapshot } from './server-snapshot.ts';
 import { Metadata, ServerRebuildBody, strict, type ServerRebuildWire } from './server.schema.ts';
-import { Name } from './flavor.schema.ts';
+import { Count, Name } from './flavor.schema.ts';
 import { linksOf, serverView } from './server.view.ts';
 
 const endpoint = endpointsOf<ComputeWorld>();
@@ -19,6 +20,29 @@ const CreateImage = Type.Object(
   { createImage: Type.Object({ name: Name, metadata: Type.Optional(Metadata) }, strict) },
   strict,
 );
+
+const CreateBackup = Type.Object(
+  {
+    createBackup: Type.Object(
+      {
+        name: Name,
+        backup_type: Type.String(),
+        rotation: Count(0),
+        metadata: Type.Optional(Metadata),
+      },
+      strict,
+    ),
+  },
+  strict,
+);
+const SnapshotBegun = Type.Union([Type.Object({ image_id: Type.String() }, strict), Type.Null()]);
+
+/** Since 2.45 in the body; before it as an address of the image API. */
+function snapshotReply(context: Context<ComputeWorld>, imageId: string): Reply {
+  if (context.since('2.45')) return { status: 202, body: { image_id: imageId } };
+  const images = context.baseUrl.replace(/\/compute$/, '/image');
+  return { status: 202, headers: { Location: `${images}/v2/images/${imageId}` } };
+}
 
 export const serverDiskRoutes = [
   endpoint(
@@ -91,14 +115,32 @@ export const serverDiskRoutes = [
       action: 'createImage',
       rule: 'os_compute_api:servers:create_image',
       body: CreateImage,
-      reply: { 202: Type.Union([Type.Object({ image_id: Type.String() }, strict), Type.Null()]) },
+      reply: { 202: SnapshotBegun },
     },
     async (context, { params: { serverId = '' }, body: { createImage } }) => {
       const { name, metadata = {} } = createImage;
       const imageId = await serverSnapshot(context, serverId, { name: name.trim(), metadata });
-      if (context.since('2.45')) return { status: 202, body: { image_id: imageId } };
-      const images = context.baseUrl.replace(/\/compute$/, '/image');
-      return { status: 202, headers: { Location: `${images}/v2/images/${imageId}` } };
+      return snapshotReply(context, imageId);
+    },
+  ),
+  endpoint(
+    {
+      id: 'servers.create-backup',
+      method: 'POST',
+      path: actionPath,
+      action: 'createBackup',
+      rule: 'os_compute_api:os-create-backup',
+      body: CreateBackup,
+      reply: { 202: SnapshotBegun },
+    },
+    async (context, { params: { serverId = '' }, body: { createBackup } }) => {
+      const { name, backup_type: type, metadata = {} } = createBackup;
+      const rotation = Number(createBackup.rotation);
+      const wish = { name: name.trim(), metadata, backup: { type, rotation } };
+      const imageId = await serverSnapshot(context, serverId, wish);
+      // Of no backups that stay none has an address.
+      if (rotation === 0 && !context.since('2.45')) return { status: 202 };
+      return snapshotReply(context, imageId);
     },
   ),
 ];

@@ -7,17 +7,21 @@ import { actionEnd } from './action.store.ts';
 import type { ComputeWorld } from './compute.world.ts';
 import type { ActInput } from './server-act.ts';
 import { HostRefusal, refusing } from './host-refusal.ts';
+import type { Backup } from './server-snapshot.ts';
 import { hostOf, reportWait, serverNow } from './server-apply.ts';
 import { serverFind, serverUpdate } from './server.store.ts';
 
 export interface SnapshotInput extends ActInput {
   readonly image: SnapshotNew;
   readonly snapshotId: string;
+  readonly backup?: Backup;
 }
 type SnapshotAct = Act<ComputeWorld, SnapshotInput>;
 type SnapshotStep = Step<ComputeWorld, SnapshotInput>;
 
-const snapshotting = ['image_snapshot_pending', 'image_pending_upload', 'image_uploading'];
+const snapshotting = [
+  ...['image_snapshot_pending', 'image_backup', 'image_pending_upload', 'image_uploading'],
+];
 
 async function taskStateSet({ world, input, clock }: SnapshotAct, to: string): Promise<void> {
   const server = await world.cell.write((tx) =>
@@ -86,6 +90,17 @@ const upload: SnapshotStep = {
 
 const clean: SnapshotStep = { name: 'clean', run: copyRemove };
 
+const rotate: SnapshotStep = {
+  name: 'rotate',
+  async run({ world, input }) {
+    const { backup, image: made } = input;
+    if (backup === undefined) return;
+    const { image_type = '', backup_type = '', instance_uuid = '' } = made.properties;
+    const properties = { image_type, backup_type, instance_uuid };
+    await world.images.imagesRotate(made.ownerId, properties, backup.rotation);
+  },
+};
+
 const done: SnapshotStep = {
   name: 'done',
   async run({ world, input, clock }) {
@@ -104,7 +119,7 @@ const done: SnapshotStep = {
 
 export const serverSnapshotTask: TaskKind<ComputeWorld, SnapshotInput> = {
   kind: 'server-snapshot',
-  steps: [image, copy, upload, clean, done],
+  steps: [image, copy, upload, clean, rotate, done],
   async failed(act, error) {
     const { world, input, clock } = act;
     await world.cell.write(async (tx) => {

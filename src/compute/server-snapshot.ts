@@ -7,7 +7,7 @@ import { serverFor } from './server-get.ts';
 import { flavorParse, imageParse, type ServerRow } from './server.model.ts';
 import type { SnapshotNew } from '../image/port.ts';
 
-const act: Act = {
+const snapshot: Act = {
   rule: 'os_compute_api:servers:create_image',
   word: 'createImage',
   action: 'createImage',
@@ -18,13 +18,34 @@ const act: Act = {
   taskState: 'image_snapshot_pending',
   isLockIgnored: true,
 };
+const backup: Act = {
+  ...snapshot,
+  rule: 'os_compute_api:os-create-backup',
+  word: 'createBackup',
+  action: 'createBackup',
+  event: 'compute_backup_instance',
+  taskState: 'image_backup',
+};
+
+export interface SnapshotWish {
+  readonly name: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** createBackup: of the backups of this type as many stay as `rotation` says. */
+  readonly backup?: Backup;
+}
+
+export interface Backup {
+  readonly type: string;
+  readonly rotation: number;
+}
 
 /** Answers the id of the image to be, which exists from now on and is filled by a task. */
 export async function serverSnapshot(
   context: Context<ComputeWorld>,
   id: string,
-  wanted: { readonly name: string; readonly metadata: Readonly<Record<string, string>> },
+  wanted: SnapshotWish,
 ): Promise<string> {
+  const act = wanted.backup === undefined ? snapshot : backup;
   const { world, ids } = context;
   const server = await serverFor(context, id, act.rule);
   guardCheck(context, server, act);
@@ -35,7 +56,7 @@ export async function serverSnapshot(
   try {
     await actStart(context, id, act, () => ({
       edit: {},
-      input: { image, snapshotId: ids.uuid() },
+      input: { image, snapshotId: ids.uuid(), ...(wanted.backup && { backup: wanted.backup }) },
     }));
   } catch (error) {
     await world.images.imageFail(image.id);
@@ -53,10 +74,7 @@ const notInherited = [
 function imageOf(
   server: ServerRow,
   id: string,
-  {
-    name,
-    metadata,
-  }: { readonly name: string; readonly metadata: Readonly<Record<string, string>> },
+  { name, metadata, backup: rotated }: SnapshotWish,
 ): SnapshotNew {
   const base = imageParse(server.image);
   const flavor = flavorParse(server.flavor);
@@ -73,7 +91,9 @@ function imageOf(
       instance_uuid: server.id,
       user_id: server.user_id,
       owner_id: server.project_id,
-      image_type: 'snapshot',
+      ...(rotated === undefined
+        ? { image_type: 'snapshot' }
+        : { image_type: 'backup', backup_type: rotated.type }),
       image_location: 'snapshot',
       image_state: 'available',
       ...(server.image_id !== null && { base_image_ref: server.image_id }),

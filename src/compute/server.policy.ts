@@ -11,6 +11,7 @@ const rules: Readonly<Record<string, Persona>> = {
   'os_compute_api:os-attach-interfaces:create': 'member',
   'os_compute_api:os-attach-interfaces:delete': 'member',
   'os_compute_api:os-console-output': 'member',
+  'os_compute_api:os-create-backup': 'member',
   'os_compute_api:os-deferred-delete:restore': 'member',
   'os_compute_api:os-deferred-delete:force': 'member',
   'os_compute_api:os-extended-server-attributes': 'admin',

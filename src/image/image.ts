@@ -13,7 +13,7 @@ import {
 } from './image-access.ts';
 import { blobDoomAll } from './image-blob.store.ts';
 import { blobsReclaim } from './image-blob.ts';
-import { imageListSelect, type ListQuery } from './image-list.store.ts';
+import { imageListSelect, type ListQuery, type Viewer } from './image-list.store.ts';
 import { quotaCheck, quotaLimitsOf } from './image-quota.ts';
 import type { QuotaLimits } from './image.model.ts';
 import { propertyLimit, tagLimit, type Image, type ImageEdit } from './image.model.ts';
@@ -27,7 +27,7 @@ import {
   tagRemove,
 } from './image.store.ts';
 import type { ImageTables } from './image.tables.ts';
-import type { ImageContext } from './image.world.ts';
+import type { ImageContext, ImageWorld } from './image.world.ts';
 
 /** What a client says of a new image; the rest has defaults. */
 export type ImageNew = Partial<ImageEdit> & { readonly id?: string };
@@ -163,12 +163,36 @@ export async function imageDelete(context: ImageContext, id: string): Promise<vo
     if (image.isProtected) {
       throw forbidden(`Image ${id} is protected and cannot be deleted.`);
     }
-    await blobDoomAll(tx, id);
-    await taskCancel(tx, id, clock.now());
-    await imageDeletedSet(tx, id, clock.now());
+    await imageForget(tx, id, clock.now());
   });
+  await imageSweep(world, id);
+}
+
+async function imageForget(tx: Tx<ImageTables>, id: string, now: number): Promise<void> {
+  await blobDoomAll(tx, id);
+  await taskCancel(tx, id, now);
+  await imageDeletedSet(tx, id, now);
+}
+
+async function imageSweep(world: ImageWorld, id: string): Promise<void> {
   world.tasks.cancelled(id);
   await blobsReclaim(world, id);
+}
+
+/** Deletes what comes after the first `keep` of a list; protected images stay, and count. Repeatable. */
+export async function imagesTrim(
+  world: ImageWorld,
+  list: { readonly viewer: Viewer; readonly query: ListQuery },
+  keep: number,
+): Promise<void> {
+  const excess = await world.db.write(async (tx) => {
+    const found = (await imageListSelect(tx, list.viewer, list.query)) ?? [];
+    const own = found.filter(({ owner }) => owner === list.viewer.projectId);
+    const gone = own.slice(keep).filter(({ isProtected }) => !isProtected);
+    for (const { id } of gone) await imageForget(tx, id, world.clock.now());
+    return gone;
+  });
+  for (const { id } of excess) await imageSweep(world, id);
 }
 
 export async function imageDeactivate(context: ImageContext, id: string): Promise<void> {

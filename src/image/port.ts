@@ -9,7 +9,7 @@ import { bytesFind } from './image-download.ts';
 import { bytesStore } from './image-bytes.ts';
 import { nameCheck } from './image-edit.ts';
 import { activeLanding, storeChoose } from './image-upload.ts';
-import { emptyImage, imageChange, imageDelete, imageList, imageShow } from './image.ts';
+import { emptyImage, imageChange, imageDelete, imageList, imageShow, imagesTrim } from './image.ts';
 import type { ByteRange, Image, ImageStatus, ImageVisibility } from './image.model.ts';
 import { imageInsert, imageSelect, imageStatusSet } from './image.store.ts';
 import type { ImageContext, ImageWorld } from './image.world.ts';
@@ -96,6 +96,15 @@ export interface ImagePort {
    * image is `queued` again then.
    */
   imageWrite(id: string, bytes: AsyncIterable<Uint8Array>): Promise<ImageSummary>;
+  /**
+   * Of the images of a project that have these properties the newest `keep` stay, the others are deleted unless they are
+   * protected. Repeatable.
+   */
+  imagesRotate(
+    projectId: string,
+    properties: Readonly<Record<string, string>>,
+    keep: number,
+  ): Promise<void>;
   /** The bytes will never come: `killed`, nothing stored. Repeatable, also for an image that is gone. */
   imageFail(id: string): Promise<void>;
 }
@@ -137,9 +146,16 @@ export function imagePort(world: ImageWorld): ImagePort {
       if (summary === null) throw imageUnknown(id);
       return summary;
     },
+    imagesRotate(projectId, properties, keep) {
+      const query = { ...listedAll, ...queryOf({ properties }), marker: null, limit: rotatedMax };
+      return imagesTrim(world, { viewer: { isAdmin: false, projectId }, query }, keep);
+    },
     imageFail: (id) => snapshotFail(world, id),
   };
 }
+
+/** One backup makes one too many; after a rotation that was lowered the next one goes on. */
+const rotatedMax = 1_000;
 
 const listedAll = {
   tags: [],

@@ -141,6 +141,41 @@ test('createImage answers by version, and the image is active in the end', async
   }
 });
 
+test('createBackup keeps as many of its type as it says, and no other image of the server goes', async () => {
+  await using house = await computeHouse();
+  const id = await house.create();
+  await house.until(id, active);
+  const made: string[] = [];
+  const backup = async (type: string, rotation: number | string): Promise<void> => {
+    const wish = { createBackup: { name: type, backup_type: type, rotation } };
+    const answer = await act(house, id, wish);
+    assert.equal(answer.status, 202, answer.text);
+    made.push(answer.json.image_id);
+    await house.until(id, idle);
+  };
+  await act(house, id, { createImage: { name: 'snap' } });
+  await house.until(id, idle);
+  for (const type of ['daily', 'weekly', 'daily', 'daily']) await backup(type, '2');
+  const there = () => made.map((one) => house.images.images.has(one));
+  assert.deepEqual(there(), [false, true, true, true]);
+  await backup('weekly', 0);
+  assert.deepEqual(there(), [false, false, true, true, false]);
+  const daily = house.images.images.get(made[3] ?? '');
+  assert.equal(daily?.status, 'active');
+  assert.equal(daily.properties['image_type'], 'backup');
+  assert.equal(daily.properties['backup_type'], 'daily');
+  assert.ok([...house.images.images.values()].some(({ name }) => name === 'snap'));
+
+  const last = { createBackup: { name: 'n', backup_type: 'daily', rotation: 0 } };
+  const old = await act(house, id, last, { version: '2.1' });
+  assert.equal(old.status, 202);
+  assert.equal(old.headers.get('location'), null);
+  await house.until(id, idle);
+  assert.deepEqual(there(), [false, false, false, false, false]);
+  const wrong = { createBackup: { name: 'n', backup_type: 'daily', rotation: -1 } };
+  assert.equal((await act(house, id, wrong)).status, 400);
+});
+
 test('interfaces: attach, list, show, detach; the guest gets and loses them', async () => {
   await using house = await computeHouse();
   const id = await house.create();

@@ -51,7 +51,7 @@ const scenarios: readonly Scenario[] = [
   },
   {
     kind: 'server-snapshot',
-    start: act({ createImage: { name: 'snap' } }),
+    start: act({ createBackup: { name: 'backup', backup_type: 'daily', rotation: 1 } }),
     done: status('ACTIVE'),
     undone: status('ACTIVE'),
   },

@@ -122,6 +122,32 @@ test('a snapshot deleted by its owner stays deleted', async () => {
   await port.imageFail(id);
 });
 
+test('of images that are rotated the newest stay, and what is protected or somebody else’s', async () => {
+  await using server = await imageServe();
+  const port: ImagePort = imagePort(server.house.world);
+  const body = { image_type: 'backup', instance_uuid: 'one', visibility: 'private' };
+  const names = ['oldest', 'protected', 'middle', 'newest'];
+  const ids: string[] = [];
+  for (const name of names) {
+    const at = Date.now();
+    await until(() => Date.now() > at);
+    ids.push(await server.create({ ...body, name, protected: name === 'protected' }));
+  }
+  const foreign = await server.create({ ...body, name: 'foreign' }, 'b');
+  const other = await server.create({ ...body, instance_uuid: 'two' });
+  const { projectId } = actors.a.scope as { projectId: string };
+  const rotate = (keep: number) =>
+    port.imagesRotate(projectId, { image_type: 'backup', instance_uuid: 'one' }, keep);
+  const left = async () =>
+    Promise.all([...ids, foreign, other].map(async (id) => (await port.imageGet(id)) !== null));
+  await rotate(4);
+  assert.deepEqual(await left(), [true, true, true, true, true, true]);
+  await rotate(2);
+  assert.deepEqual(await left(), [false, true, true, true, true, true]);
+  await rotate(0);
+  assert.deepEqual(await left(), [false, true, false, false, true, true]);
+});
+
 test('other services see what their user sees', async () => {
   await using server = await imageServe();
   const port: ImagePort = imagePort(server.house.world);

@@ -76,6 +76,14 @@ export function imagesMemory(): MemoryImages {
       images.set(id, active);
       return active;
     },
+    imagesRotate: async (projectId, properties, keep) => {
+      const own = [...images.values()].filter(
+        (image) =>
+          image.ownerId === projectId &&
+          Object.entries(properties).every(([key, value]) => image.properties[key] === value),
+      );
+      for (const { id } of own.toReversed().slice(keep)) images.delete(id);
+    },
     imageFail: async (id) => {
       const image = images.get(id);
       if (image !== undefined) images.set(id, { ...image, status: 'killed' });
