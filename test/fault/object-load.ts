@@ -18,6 +18,8 @@ export class CheckedLoad {
   readonly #known = new Map<string, Known>();
   readonly faults: string[] = [];
   acknowledged = 0;
+  /** Broken connections and failures: allowed where something is killed. */
+  unanswered = 0;
   #stopped = false;
 
   constructor(client: S3Client) {
@@ -119,8 +121,11 @@ export class CheckedLoad {
   /** Null: the connection broke. */
   async #asked(method: string, path: string, body?: Buffer) {
     try {
-      return await this.#client.ask({ method, path, ...(body && { body }) });
+      const answer = await this.#client.ask({ method, path, ...(body && { body }) });
+      if (answer.status >= 500) this.unanswered++;
+      return answer;
     } catch {
+      this.unanswered++;
       await new Promise((resolve) => setTimeout(resolve, 20));
       return null;
     }

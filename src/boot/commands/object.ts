@@ -27,11 +27,12 @@ export const objectCommand: Command = {
   --swift-domain NAME    containers are also reached as CONTAINER.ACCOUNT.NAME; repeatable
   --tls-cert FILE, --tls-key FILE   serve over TLS
 
+  --sync-host HOST       containers may be synchronised to this host; repeatable (realms: in a cloud, object.sync_realm)
   --service-prefix PREFIX:ROLE   accounts that only a service with that role may enter; repeatable
 
   --state-dir DIR        the store of a cloud (started by: welkin up)
 
-welkin object migrate    moves the bytes of --data to --bytes, while the store is served with --bytes
+welkin object migrate    moves the bytes of --data to --bytes while the store is served; what is new goes there at once
 welkin object status     what is in a store, and what the scrubber found damaged (--data or --state-dir; --json)
 
 examples:
@@ -49,6 +50,7 @@ examples:
     's3-key': { type: 'string', multiple: true },
     workers: { type: 'string', default: '1' },
     'service-prefix': { type: 'string', multiple: true },
+    'sync-host': { type: 'string', multiple: true },
     's3-domain': { type: 'string', multiple: true },
     'swift-domain': { type: 'string', multiple: true },
     'tls-cert': { type: 'string' },
@@ -96,6 +98,7 @@ examples:
       worker: workerOf(input),
       tempauth: textsOf(input, 'tempauth'),
       s3Keys: textsOf(input, 's3-key'),
+      syncHosts: textsOf(input, 'sync-host'),
       servicePrefixes: textsOf(input, 'service-prefix').map(servicePrefixOf),
       s3Domains: textsOf(input, 's3-domain'),
       swiftDomains: textsOf(input, 'swift-domain'),

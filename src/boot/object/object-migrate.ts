@@ -8,7 +8,9 @@ import { blobsMoveOut } from '../../object/reconcile/move-out.ts';
 import { exitCodes, UserError } from '../command.ts';
 import { lockHold } from '../lock.ts';
 import { storeEngines, storeOpen } from './object-store.ts';
-import { outsideOpen } from './outside.ts';
+import { bytesFileWrite } from './bytes-file.ts';
+import { outsideParse, outsideStore } from './outside.ts';
+import { ownerBecome } from './store-owner.ts';
 import { standaloneIdentity } from './standalone-identity.ts';
 
 /** Moves the bytes of a store to another one while it is served; repeated, it moves what was left. */
@@ -16,16 +18,20 @@ export async function objectMigrateOut(
   dataDir: string,
   { databaseUrl, bytesUrl }: { readonly databaseUrl: string | null; readonly bytesUrl: string },
 ): Promise<number> {
-  const outside = await outsideOpen(bytesUrl);
+  const place = outsideParse(bytesUrl);
   if (!existsSync(join(dataDir, 'store.json')))
     throw new UserError(`there is no store in ${dataDir}`, exitCodes.notRunning);
   // Two that move the same bytes would undo each other's.
   lockHold(join(dataDir, 'migrate.lock'));
+  const engineOpen = await storeEngines(dataDir, databaseUrl);
+  ownerBecome(dataDir);
+  bytesFileWrite(dataDir, place);
+  const outside = outsideStore(place);
   const store = await storeOpen({
     dataDir,
     mirrors: [],
     outside,
-    engineOpen: await storeEngines(dataDir, databaseUrl),
+    engineOpen,
     settings: objectSettingsDefault,
     identity: standaloneIdentity([], []),
     clock,
@@ -36,6 +42,8 @@ export async function objectMigrateOut(
   const stop = new AbortController();
   const beating = store.disk.worker.beat(stop.signal);
   try {
+    // What is moved is found by nobody who does not know where.
+    while (!store.disk.worker.isOutsideKnown()) await clock.sleep(500);
     const { moved, bytes, left } = await blobsMoveOut(store.world, store.disk, outside);
     const mib = (bytes / 2 ** 20).toFixed(1);
     console.log(`moved ${moved} runs of bytes, ${mib} MiB; ${left} are damaged and stay`);

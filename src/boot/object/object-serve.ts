@@ -4,20 +4,19 @@ import { systemClock as clock } from '../../kernel/clock.ts';
 import { hostname } from 'node:os';
 import { leaseHold } from '../../kernel/lease.ts';
 import { reconcilerLoop, Waker, type Reconciler } from '../../kernel/reconciler.ts';
-import type { DiskBlobs } from '../../object/blob/disk-blobs.ts';
 import type { Front } from '../../object/front.ts';
 import { objectServer } from '../../object/http/object-server.ts';
 import { objectReconcilers } from '../../object/object.reconcilers.ts';
 import type { ObjectWorld } from '../../object/object.world.ts';
 import type { Listen } from '../addresses.ts';
+import { bytesFollow } from './bytes-file.ts';
+import type { OpenStore } from './object-store.ts';
 import { memoryReleaseRun } from '../memory-release.ts';
 
 /** How long requests that are under way may take to end when this process shall stop. */
 const drainMs = 10_000;
 
-export interface ObjectServe {
-  readonly world: ObjectWorld;
-  readonly disk: DiskBlobs;
+export interface ObjectServe extends Omit<OpenStore, 'close'> {
   readonly fronts: ObjectFronts;
   readonly listen: Listen;
   readonly tls: { readonly cert: string; readonly key: string } | null;
@@ -45,6 +44,7 @@ export async function objectServe(options: ObjectServe): Promise<void> {
   const work = Promise.all([
     reconcilersRun(options),
     disk.worker.beat(signal),
+    bytesFollow(options, clock, signal),
     memoryReleaseRun(clock, signal),
   ]);
   if (!signal.aborted) await once(signal, 'abort');

@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock as clock } from '../../kernel/clock.ts';
 import { randomIds as ids } from '../../kernel/ids.ts';
@@ -9,6 +9,7 @@ import { damagedList, storedSums, type DamagedObject } from '../../object/store/
 import { exitCodes, UserError } from '../command.ts';
 import { storeEngines, storeOpen } from './object-store.ts';
 import { standaloneIdentity } from './standalone-identity.ts';
+import { ownerBecome } from './store-owner.ts';
 
 type Sums = Awaited<ReturnType<typeof storedSums>>;
 
@@ -33,15 +34,6 @@ export async function objectStatus(
   const status = await statusRead(dataDir, databaseUrl);
   console.log(asJson ? JSON.stringify(status) : statusText(status));
   return status.sums.damaged === 0 ? exitCodes.ok : exitCodes.degraded;
-}
-
-/** Root would leave files behind that the store cannot open. */
-function ownerBecome(dataDir: string): void {
-  const { uid, gid } = statSync(dataDir);
-  if (process.getuid?.() !== 0 || uid === 0) return;
-  process.setgroups?.([]);
-  process.setgid?.(gid);
-  process.setuid?.(uid);
 }
 
 async function statusRead(dataDir: string, databaseUrl: string | null): Promise<StoreStatus> {

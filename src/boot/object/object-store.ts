@@ -14,6 +14,8 @@ import {
   type ObjectWorld,
 } from '../../object/object.world.ts';
 import { UserError } from '../command.ts';
+import { bytesFileRead, type Followed } from './bytes-file.ts';
+import { outsideStore } from './outside.ts';
 import { fileWrite } from '../files.ts';
 
 /** Opens a database of the store by its name: `root`, `shard-00`. */
@@ -49,7 +51,7 @@ export interface StoreParts {
   readonly log: Log;
 }
 
-export interface OpenStore {
+export interface OpenStore extends Followed {
   readonly world: ObjectWorld;
   readonly disk: DiskBlobs;
   close(): Promise<void>;
@@ -92,20 +94,27 @@ function fileWriteOnce(path: string, text: string): void {
 
 /** One process's view of a store that was prepared. */
 export async function storeOpen(parts: StoreParts): Promise<OpenStore> {
-  const { dataDir, mirrors, outside = null, engineOpen, settings, ...rest } = parts;
+  const { dataDir, mirrors, outside, engineOpen, settings, ...rest } = parts;
   const engines = enginesOpen(dataDir, engineOpen);
   const secret = Buffer.from(readFileSync(join(dataDir, 'secret.key'), 'utf8').trim(), 'base64url');
   const { clock, ids, log } = rest;
   const disk = new DiskBlobs({ folders: [dataDir, ...mirrors], clock, ids, log });
+  const placed = bytesFileRead(dataDir);
+  const first = outside ?? (placed === null ? null : outsideStore(placed));
+  const blobs = new OutsideBlobs(first, disk, ids);
   const world = objectWorldOpen({
     ...rest,
     ...engines,
     settings: { ...settings, secret },
-    blobs: outside === null ? disk : new OutsideBlobs(outside, disk, ids),
+    blobs,
   });
   return {
     world,
     disk,
+    dataDir,
+    outsideUse: (place) => {
+      if ((outside ?? null) === null && place !== null) blobs.outsideUse(outsideStore(place));
+    },
     close: async () => {
       await disk.close();
       await enginesClose(engines);

@@ -5,7 +5,9 @@ import type { OutsideStore } from '../../object/blob/outside-blobs.ts';
 import { exitCodes, UserError } from '../command.ts';
 
 /** `http(s)://ACCESS:SECRET@HOST:PORT/BUCKET`: the same client that the image service uses for its stores. */
-export async function outsideOpen(text: string): Promise<OutsideStore> {
+export const outsideOpen = (text: string): OutsideStore => outsideStore(outsideParse(text));
+
+export function outsideParse(text: string): OutsidePlace {
   const url = URL.canParse(text) ? new URL(text) : null;
   const bucket = url?.pathname.replace(/^\/|\/$/g, '') ?? '';
   if (url === null || !/^https?:$/.test(url.protocol) || url.username === '' || bucket === '') {
@@ -14,13 +16,13 @@ export async function outsideOpen(text: string): Promise<OutsideStore> {
       exitCodes.usage,
     );
   }
-  return outsideStore({
+  return {
     endpoint: url.origin,
     bucket,
     access: decodeURIComponent(url.username),
     secret: decodeURIComponent(url.password),
     region: 'us-east-1',
-  });
+  };
 }
 
 export interface OutsidePlace {

@@ -30,6 +30,8 @@ export interface Standalone {
   readonly tempauth: readonly string[];
   readonly s3Keys: readonly string[];
   readonly servicePrefixes: ObjectSettings['swift']['servicePrefixes'];
+  /** Where containers may be synchronised to. */
+  readonly syncHosts: readonly string[];
   readonly s3Domains: readonly string[];
   readonly swiftDomains: readonly string[];
   readonly tlsCert: string | null;
@@ -75,7 +77,7 @@ async function serve(options: Standalone, { log, ...run }: Run): Promise<number>
   const store = await storeOpen({
     dataDir,
     mirrors: options.mirrors,
-    outside: options.bytesUrl === null ? null : await outsideOpen(options.bytesUrl),
+    outside: options.bytesUrl === null ? null : outsideOpen(options.bytesUrl),
     engineOpen: await storeEngines(dataDir, options.databaseUrl),
     settings: { ...settings, tempauth },
     identity,
@@ -95,7 +97,8 @@ async function serve(options: Standalone, { log, ...run }: Run): Promise<number>
   }
 }
 
-function settingsOf({ tempauth, s3Keys, servicePrefixes, s3Domains, swiftDomains }: Standalone) {
+function settingsOf(options: Standalone) {
+  const { tempauth, s3Keys, servicePrefixes, syncHosts, s3Domains, swiftDomains } = options;
   const users = tempauth.map(tempauthParse);
   const account = users[0]?.account ?? null;
   const keys = s3Keys.map((text) => staticKeyParse(text, account));
@@ -107,7 +110,7 @@ function settingsOf({ tempauth, s3Keys, servicePrefixes, s3Domains, swiftDomains
     identity: standaloneIdentity(users, keys),
     settings: {
       ...objectSettingsDefault,
-      swift: { ...objectSettingsDefault.swift, servicePrefixes },
+      swift: { ...objectSettingsDefault.swift, servicePrefixes, syncHosts },
       s3Domains,
       swiftDomains,
     },

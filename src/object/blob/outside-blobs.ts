@@ -34,21 +34,24 @@ export interface OutsideWriter {
 const carriersMax = 4;
 const memoryBytes = 48 << 20;
 
-/** What is new goes outside; what is on the disk is read from there, until it has been moved. */
+/** What is new goes outside, once it is known where; what is on the disk is read from there, until it has been moved. */
 export class OutsideBlobs implements BlobStore {
-  readonly outside: OutsideStore;
+  #outside: OutsideStore | null = null;
   readonly #disk: DiskBlobs;
   readonly #ids: Ids;
   readonly #small = new MemoryBudget(memoryBytes);
   readonly #read = new MemoryBudget(memoryBytes);
-  readonly #source: BlockSource;
   readonly #carriers = new Gate(carriersMax);
 
-  constructor(outside: OutsideStore, disk: DiskBlobs, ids: Ids) {
-    this.outside = outside;
+  constructor(outside: OutsideStore | null, disk: DiskBlobs, ids: Ids) {
     this.#disk = disk;
     this.#ids = ids;
-    this.#source = outsideSource(outside);
+    this.outsideUse(outside);
+  }
+
+  outsideUse(outside: OutsideStore | null): void {
+    this.#outside = outside;
+    this.#disk.worker.outsideTell(outside !== null);
   }
 
   pin(): Disposable {
@@ -59,6 +62,8 @@ export class OutsideBlobs implements BlobStore {
     body: AsyncIterable<Uint8Array> | Uint8Array,
     options: BlobWrite,
   ): Promise<WrittenBlob> {
+    const outside = this.#outside;
+    if (outside === null) return this.#disk.write(body, options);
     const { hashes, key } = options;
     const id = this.#ids.uuid().replaceAll('-', '');
     using share = this.#small.share();
@@ -67,13 +72,13 @@ export class OutsideBlobs implements BlobStore {
     if (rest === null) {
       if (whole.length === 0) return { blob: null, sizeBytes: 0, md5: hash('md5', whole, 'hex') };
       const stored = sums.take(whole);
-      await this.#carry(id, [stored]);
+      await carry(outside, id, [stored]);
     } else {
       share.give();
       // Clients may be slow, the other store is not: it gets what is here whole.
       await using spooled = await this.#disk.spool(id, { body: rest, sums, limits: options });
       await this.#carriers.pass(() =>
-        this.#carry(id, createReadStream(spooled.path, { highWaterMark: blockBytes })),
+        carry(outside, id, createReadStream(spooled.path, { highWaterMark: blockBytes })),
       );
     }
     const { sizeBytes } = sums;
@@ -83,7 +88,7 @@ export class OutsideBlobs implements BlobStore {
 
   read(blob: Blob, options: BlobRead): AsyncIterable<Uint8Array> {
     if (blob.place !== 'outside') return this.#disk.read(blob, options);
-    return blocksStream(this.#source, blob, options, this.#read);
+    return blocksStream(outsideSource(this.#known()), blob, options, this.#read);
   }
 
   async readWhole(blob: Blob, options: BlobRead): Promise<Uint8Array> {
@@ -92,27 +97,33 @@ export class OutsideBlobs implements BlobStore {
   }
 
   async discard(blob: Blob): Promise<void> {
-    if (blob.place === 'outside') await this.outside.remove(blob.id);
+    if (blob.place === 'outside') await this.#known().remove(blob.id);
     else await this.#disk.discard(blob);
   }
 
   async remove(id: string): Promise<void> {
     await this.#disk.remove(id);
-    await this.outside.remove(id);
+    await this.#outside?.remove(id);
   }
 
-  async #carry(
-    id: string,
-    chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  ): Promise<void> {
-    const writer = await this.outside.write(id);
-    try {
-      for await (const chunk of chunks) await writer.write(chunk);
-      await writer.finish();
-    } catch (error) {
-      await writer.abort().catch(() => {});
-      throw error;
-    }
+  #known(): OutsideStore {
+    if (this.#outside !== null) return this.#outside;
+    throw new Error('bytes are in another store, and nobody said in which');
+  }
+}
+
+async function carry(
+  outside: OutsideStore,
+  id: string,
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): Promise<void> {
+  const writer = await outside.write(id);
+  try {
+    for await (const chunk of chunks) await writer.write(chunk);
+    await writer.finish();
+  } catch (error) {
+    await writer.abort().catch(() => {});
+    throw error;
   }
 }
 

@@ -14,6 +14,8 @@ interface Beat {
   readonly oldestMs: number | null;
   /** The segment that it appends to. */
   readonly segment: string | null;
+  /** It knows the other store that takes the bytes. */
+  readonly outside: boolean;
 }
 
 /**
@@ -26,6 +28,7 @@ export class WorkerFile {
   readonly #clock: Clock;
   readonly #pins = new Set<{ readonly sinceMs: number }>();
   #segment: string | null = null;
+  #outside = false;
 
   constructor(folder: string, id: string, clock: Clock) {
     this.#folder = join(folder, 'workers');
@@ -56,6 +59,17 @@ export class WorkerFile {
   segmentSet(name: string | null): void {
     this.#segment = name;
     this.#write();
+  }
+
+  outsideTell(isKnown: boolean): void {
+    if (isKnown === this.#outside) return;
+    this.#outside = isKnown;
+    this.#write();
+  }
+
+  /** Every worker finds what is in the other store. */
+  isOutsideKnown(): boolean {
+    return this.#beats().every(({ outside }) => outside);
   }
 
   /** What was given up before this moment is in nobody's hands. */
@@ -94,6 +108,7 @@ export class WorkerFile {
       atMs: this.#clock.now(),
       oldestMs: oldest?.sinceMs ?? null,
       segment: this.#segment,
+      outside: this.#outside,
     };
     writeFileSync(`${this.#path}.new`, JSON.stringify(beat), { mode: 0o600 });
     renameSync(`${this.#path}.new`, this.#path);
