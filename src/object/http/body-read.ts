@@ -71,7 +71,7 @@ function continueAsk(request: IncomingMessage, response: ServerResponse): void {
 }
 
 /** RFC 9112, section 6.3: a request that announces no body has none. */
-const hasBody = ({ headers }: IncomingMessage): boolean =>
+export const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
 
 const tooLarge = (limitBytes: number): Failure =>

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { causesOf } from '../../kernel/errors.ts';
 import { requestIdHeaders, type Front, type FrontContext } from '../front.ts';
 import type { ObjectWorld } from '../object.world.ts';
-import { bodyRead, bodyReadWhole } from './body-read.ts';
+import { bodyRead, bodyReadWhole, hasBody } from './body-read.ts';
 import { bodySend } from './body-send.ts';
 import { connectionReplay, requestLineRepair, type ParserFault } from './raw-request-line.ts';
 
@@ -111,7 +111,7 @@ async function answer(
     send: (chunks) => bodySend(response, chunks, log),
   };
   const front = isSwift(request, world) ? swift : s3;
-  response.once('finish', () => rest(request));
+  if (hasBody(request)) response.once('finish', () => rest(request));
   try {
     await front(request, response, context);
   } catch (error) {
