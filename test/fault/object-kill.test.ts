@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { storeProgram, type StoreProgram } from '../support/object-store.ts';
 import { CheckedLoad } from './object-load.ts';
+import { SegmentLoad, swiftUser } from './object-segment-load.ts';
 import { storeCheck } from './object-check.ts';
 
 /** All of them in the long run (`welkin test fault --all`). */
@@ -33,10 +34,12 @@ async function served(store: StoreProgram): Promise<void> {
 }
 
 test(`${kills} workers are killed under a mixed load: what was acknowledged is there, whole, and listed`, async () => {
-  await using store = await storeProgram({ workers: 2 });
+  await using store = await storeProgram({ workers: 2, words: swiftUser });
   const load = new CheckedLoad(store.client);
   await load.begin();
-  const running = load.run(12);
+  const large = new SegmentLoad(store);
+  await large.begin();
+  const running = Promise.all([load.run(12), large.run(2)]);
   for (let n = 0; n < kills; n++) {
     await wait(100 + Math.random() * 600);
     await workerKill(store);
@@ -44,9 +47,12 @@ test(`${kills} workers are killed under a mixed load: what was acknowledged is t
   }
   await served(store);
   load.stop();
+  large.stop();
   await running;
   await load.verify();
-  assert.deepEqual(load.faults, []);
+  await large.verify();
+  assert.deepEqual([...load.faults, ...large.faults].slice(0, 5), []);
+  assert.ok(large.acknowledged > 5, `only ${large.acknowledged} segments and manifests`);
   assert.ok(load.acknowledged > kills, `only ${load.acknowledged} writes were acknowledged`);
   const { folder } = store;
   store.child().kill('SIGTERM');

@@ -7,6 +7,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { storeProgram, type S3Answer, type StoreProgram } from '../support/object-store.ts';
 import { storeCheck } from './object-check.ts';
 import { testDisk } from './object-disk.ts';
+import { SegmentLoad, swiftUser } from './object-segment-load.ts';
 import { CheckedLoad } from './object-load.ts';
 
 const cuts = process.env['WELKIN_TEST_ALL'] ? 20 : 3;
@@ -23,23 +24,28 @@ test(`the power fails ${cuts} times under a mixed load: what was acknowledged is
   // What was overwritten in the last minute is kept for its readers: here that is everything.
   using disk = testDisk(16 << 10);
   const folder = join(disk.path, 'store');
-  await using store = await storeProgram({ folder });
+  await using store = await storeProgram({ folder, words: swiftUser });
   const load = new CheckedLoad(store.client);
   await load.begin();
+  const large = new SegmentLoad(store);
+  await large.begin();
   for (let n = 0; n < cuts; n++) {
-    const running = load.run(8);
+    const running = Promise.all([load.run(8), large.run(2)]);
     await wait(2000 + Math.random() * 2000);
     disk.powerCut();
     load.stop();
+    large.stop();
     await ended(store, 'SIGKILL');
     await running;
     disk.mountAgain();
     await store.restart();
     await load.verify();
-    assert.deepEqual(load.faults.slice(0, 5), [], `after ${n + 1} cuts`);
+    await large.verify();
+    assert.deepEqual([...load.faults, ...large.faults].slice(0, 5), [], `after ${n + 1} cuts`);
     load.resume();
   }
   assert.ok(load.acknowledged > cuts * 10, `only ${load.acknowledged} writes were acknowledged`);
+  assert.ok(large.acknowledged > cuts, `only ${large.acknowledged} segments and manifests`);
   await ended(store, 'SIGTERM');
   await storeCheck(folder);
 });
