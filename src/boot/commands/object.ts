@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { listenParse } from '../addresses.ts';
-import { stateDirOf } from '../cloud.ts';
+import { cloudStartedOrFail, stateDirOf } from '../cloud.ts';
 import {
   exitCodes,
   isSet,
@@ -9,7 +9,6 @@ import {
   type Command,
   type CommandInput,
 } from '../command.ts';
-import { layoutOf } from '../layout.ts';
 
 export const objectCommand: Command = {
   name: 'object',
@@ -32,7 +31,7 @@ export const objectCommand: Command = {
 
   --state-dir DIR        the store of a cloud (started by: welkin up)
 
-welkin object migrate    moves the bytes of --data to --bytes while the store is served; what is new goes there at once
+welkin object migrate    moves the bytes of a store (--data or --state-dir) to --bytes while it is served
 welkin object status     what is in a store, and what the scrubber found damaged (--data or --state-dir; --json)
 
 examples:
@@ -64,18 +63,13 @@ examples:
     const [word] = input.positionals;
     if (word === 'status') {
       const { objectStatus } = await import('../object/object-status.ts');
-      const folder = data ?? layoutOf(stateDirOf(input)).objectDir;
-      return objectStatus(resolve(folder), {
-        databaseUrl: textOf(input, 'database') ?? null,
-        asJson: isSet(input, 'json'),
-      });
+      const { dataDir, databaseUrl } = storePlaceOf(input);
+      return objectStatus(dataDir, { databaseUrl, asJson: isSet(input, 'json') });
     }
-    if (word === 'migrate' && data !== undefined) {
+    if (word === 'migrate') {
       const { objectMigrateOut } = await import('../object/object-migrate.ts');
-      return objectMigrateOut(resolve(data), {
-        databaseUrl: textOf(input, 'database') ?? null,
-        bytesUrl: textOf(input, 'bytes') ?? '',
-      });
+      const { dataDir, databaseUrl } = storePlaceOf(input);
+      return objectMigrateOut(dataDir, { databaseUrl, bytesUrl: textOf(input, 'bytes') ?? '' });
     }
     if (word !== undefined) {
       throw new UserError(
@@ -107,6 +101,18 @@ examples:
     });
   },
 };
+
+/** A store alone is where it is said; that of a cloud where the cloud was started with. */
+function storePlaceOf(input: CommandInput): {
+  readonly dataDir: string;
+  readonly databaseUrl: string | null;
+} {
+  const data = textOf(input, 'data');
+  if (data !== undefined)
+    return { dataDir: resolve(data), databaseUrl: textOf(input, 'database') ?? null };
+  const { layout, configuration } = cloudStartedOrFail(stateDirOf(input));
+  return { dataDir: layout.objectDir, databaseUrl: configuration.databaseUrl };
+}
 
 function listenOf(input: CommandInput): NonNullable<ReturnType<typeof listenParse>> {
   const listen = listenParse(textOf(input, 'listen') ?? '');
