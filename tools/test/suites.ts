@@ -54,7 +54,7 @@ export const suites: readonly Suite[] = [
     about: 'types, lint and format',
     cloud: false,
     needsRoot: false,
-    limitMin: 10,
+    limitMin: 20,
     steps: () => [
       { name: 'types', counts: 'exit', argv: ['tsc', '-p', '.'] },
       {
@@ -70,7 +70,7 @@ export const suites: readonly Suite[] = [
     about: 'every part by itself, in one program',
     cloud: false,
     needsRoot: false,
-    limitMin: 10,
+    limitMin: 20,
     steps: () => [{ name: 'unit', counts: 'node', argv: unitWords() }],
   },
   {
@@ -78,7 +78,7 @@ export const suites: readonly Suite[] = [
     about: 'the database suite on a PostgreSQL of its own',
     cloud: false,
     needsRoot: false,
-    limitMin: 10,
+    limitMin: 20,
     steps: () => nodeTests('postgres', 'test/postgres/**/*.test.ts'),
   },
   {
