@@ -32,15 +32,16 @@ export async function bodyBytes(request: IncomingMessage, limitBytes: number): P
     if (sizeBytes > limitBytes) reject(tooLarge(limitBytes));
     else chunks.push(chunk);
   };
-  const cut = (cause?: unknown): void => reject(cutShort(cause));
-  request.on('data', take).once('end', resolve).once('error', cut).once('close', cut);
+  // Every request closes, most of them whole.
+  const end = (): void => (request.complete ? resolve() : reject(cutShort()));
+  const cut = (cause: unknown): void => reject(cutShort(cause));
+  request.on('data', take).once('end', end).once('error', cut).once('close', end);
   try {
     await promise;
   } finally {
-    request.off('data', take).off('end', resolve).off('error', cut).off('close', cut);
+    request.off('data', take).off('end', end).off('error', cut).off('close', end);
     request.pause();
   }
-  if (!request.complete) throw cutShort();
   return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
 }
 
