@@ -1,6 +1,6 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 
@@ -19,6 +19,8 @@ export interface Postgres extends AsyncDisposable {
 export async function postgresStart(): Promise<Postgres> {
   const bin = binaries();
   const dir = mkdtempSync(join(tmpdir(), 'welkin-pg-'));
+  // Programs with accounts of their own reach the socket too.
+  chmodSync(dir, 0o711);
   const owner = userInfo().uid === 0 ? { uid: 65534, gid: 65534 } : {};
   if (owner.uid !== undefined) chownSync(dir, owner.uid, owner.gid ?? 0);
   const options = { ...owner, cwd: dir, env: { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8' } };
