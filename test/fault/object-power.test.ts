@@ -63,7 +63,8 @@ test('a full disk refuses what is new, serves and deletes what is there, and tak
   assertFull(await put('larger-than-the-disk', Buffer.alloc(150 << 20)));
   const filler = join(disk.path, 'filler');
   diskFill(filler);
-  await wait(1100);
+  // Long enough for whatever workers write now and then.
+  await wait(6000);
   assertFull(await put('new', kept));
   assertFull(await put('new-small', Buffer.from('few bytes')));
   const read = await client.ask({ method: 'GET', path: '/bucket/small' });

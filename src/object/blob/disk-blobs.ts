@@ -61,7 +61,7 @@ export class DiskBlobs implements BlobStore {
   constructor({ folders, clock, ids, log }: DiskBlobsOptions) {
     this.folders = folders.map(blobFolder);
     for (const folder of this.folders) blobFolderMake(folder);
-    this.worker = new WorkerFile(folders[0], ids.uuid(), clock);
+    this.worker = new WorkerFile(folders[0], ids.uuid(), { clock, log });
     const logs = this.folders.map(({ segments }) => segments);
     this.segments = new SegmentLog(logs, ids, (name) => this.worker.segmentSet(name));
     this.#rooms = folders.map((folder) => new DiskRoom(folder, clock));

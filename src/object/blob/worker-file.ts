@@ -1,12 +1,18 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../kernel/clock.ts';
+import type { Log } from '../../kernel/log.ts';
 
 /** A worker that has not been heard of for so long has ended. */
 const silentMs = 60_000;
 const beatMs = 5_000;
 /** What was given up is kept so long at least. */
 const graceMs = 60_000;
+
+interface WorkerParts {
+  readonly clock: Clock;
+  readonly log: Log;
+}
 
 interface Beat {
   readonly atMs: number;
@@ -25,15 +31,19 @@ interface Beat {
 export class WorkerFile {
   readonly #folder: string;
   readonly #path: string;
+  readonly #id: string;
   readonly #clock: Clock;
+  readonly #log: Log;
   readonly #pins = new Set<{ readonly sinceMs: number }>();
   #segment: string | null = null;
   #outside = false;
 
-  constructor(folder: string, id: string, clock: Clock) {
+  constructor(folder: string, id: string, { clock, log }: WorkerParts) {
     this.#folder = join(folder, 'workers');
+    this.#id = id;
     this.#path = join(this.#folder, `${id}.json`);
     this.#clock = clock;
+    this.#log = log;
     mkdirSync(this.#folder, { recursive: true });
     this.#write();
   }
@@ -42,7 +52,7 @@ export class WorkerFile {
   async beat(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#clock.sleep(beatMs, signal);
-      if (!signal.aborted) this.#write();
+      if (!signal.aborted) this.#tell();
     }
   }
 
@@ -58,13 +68,15 @@ export class WorkerFile {
 
   segmentSet(name: string | null): void {
     this.#segment = name;
-    this.#write();
+    // Nothing goes into a segment of which the others do not know.
+    if (name === null) this.#tell();
+    else this.#write();
   }
 
   outsideTell(isKnown: boolean): void {
     if (isKnown === this.#outside) return;
     this.#outside = isKnown;
-    this.#write();
+    this.#tell();
   }
 
   /** Every worker finds what is in the other store. */
@@ -75,8 +87,9 @@ export class WorkerFile {
   /** What was given up before this moment is in nobody's hands. */
   horizonMs(): number {
     const now = this.#clock.now();
-    this.#write();
-    return Math.min(now - graceMs, ...this.#beats().flatMap(({ oldestMs }) => oldestMs ?? []));
+    const own = this.#oldestMs() ?? now;
+    const beats = this.#beats().filter(({ id }) => id !== this.#id);
+    return Math.min(now - graceMs, own, ...beats.flatMap(({ oldestMs }) => oldestMs ?? []));
   }
 
   /** Segments that take records at this moment. */
@@ -84,13 +97,15 @@ export class WorkerFile {
     return new Set(this.#beats().flatMap(({ segment }) => segment ?? []));
   }
 
-  #beats(): Beat[] {
+  #beats(): (Beat & { readonly id: string })[] {
     const names = readdirSync(this.#folder).filter((name) => name.endsWith('.json'));
     return names.flatMap((name) => {
       const path = join(this.#folder, name);
       try {
         const beat = JSON.parse(readFileSync(path, 'utf8')) as Beat;
-        if (this.#clock.now() - beat.atMs <= silentMs) return [beat];
+        if (this.#clock.now() - beat.atMs <= silentMs) {
+          return [{ ...beat, id: name.slice(0, -'.json'.length) }];
+        }
         rmSync(path, { force: true });
         return [];
       } catch (error) {
@@ -101,12 +116,25 @@ export class WorkerFile {
     });
   }
 
-  #write(): void {
+  #oldestMs(): number | null {
     // In the order in which they came.
     const [oldest] = this.#pins;
+    return oldest?.sinceMs ?? null;
+  }
+
+  /** On a full disk the others hear of it later: what is there is still served. */
+  #tell(): void {
+    try {
+      this.#write();
+    } catch (error) {
+      this.#log.warning('a worker could not write its file', { error: String(error) });
+    }
+  }
+
+  #write(): void {
     const beat: Beat = {
       atMs: this.#clock.now(),
-      oldestMs: oldest?.sinceMs ?? null,
+      oldestMs: this.#oldestMs(),
       segment: this.#segment,
       outside: this.#outside,
     };
