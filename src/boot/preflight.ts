@@ -31,6 +31,9 @@ export function pathCheck(stateDir: string): void {
     throw new UserError(
       `the path ${stateDir} is too long for the sockets of guests; choose a --state-dir of at most ${stateDirMax} characters`,
     );
+  const there = lowestThere(stateDir);
+  if (!statSync(there).isDirectory())
+    throw new UserError(`${there} is a file and no directory; choose another --state-dir`);
   for (let folder = dirname(stateDir); folder !== dirname(folder); folder = dirname(folder)) {
     if (!existsSync(folder) || (statSync(folder).mode & 0o001) !== 0) continue;
     throw new UserError(
@@ -38,6 +41,13 @@ export function pathCheck(stateDir: string): void {
         `run as other users; choose another --state-dir, or: chmod o+x ${folder}`,
     );
   }
+}
+
+/** The path itself, or as much of it as there is. */
+function lowestThere(path: string): string {
+  let there = path;
+  while (!existsSync(there)) there = dirname(there);
+  return there;
 }
 
 /** Control reads it as a user who is not root. */
@@ -53,8 +63,7 @@ function policyCheck(path: string | null): void {
 }
 
 function spaceCheck(stateDir: string): void {
-  let folder = stateDir;
-  while (!existsSync(folder)) folder = dirname(folder);
+  const folder = lowestThere(stateDir);
   const { bavail, bsize, ffree, files } = statfsSync(folder);
   const freeMib = Math.floor((bavail * bsize) / 2 ** 20);
   if (freeMib < freeMibMin)

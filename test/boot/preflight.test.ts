@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -54,6 +54,17 @@ test('a folder that only its owner may enter cannot hold a cloud', () => {
   assert.throws(() => pathCheck(join(closed, 'cloud')), /which only its owner may enter/);
   chmodSync(closed, 0o711);
   pathCheck(join(closed, 'cloud'));
+});
+
+test('a file, and what lies below one, cannot hold a cloud', () => {
+  const file = join(folder, 'file');
+  writeFileSync(file, '');
+  for (const path of [file, join(file, 'cloud')]) {
+    assert.throws(
+      () => pathCheck(path),
+      /\/file is a file and no directory; choose another --state-dir/,
+    );
+  }
 });
 
 test('a path that leaves no room for the sockets of guests is refused', () => {

@@ -2,10 +2,10 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { certificatesMake } from '../support/certificates.ts';
+import { freePort } from '../support/free-port.ts';
 
 export const base = 'dc=example,dc=test';
 export const person = (name: string): string => `uid=${name},ou=people,${base}`;
@@ -28,7 +28,7 @@ export async function openLdapStart(): Promise<OpenLdap> {
   const dir = mkdtempSync(join(tmpdir(), 'ldap-'));
   mkdirSync(join(dir, 'db'));
   const certificates = certificatesMake(dir, ['127.0.0.1', 'localhost']);
-  const [port, securePort] = [await portFree(), await portFree()];
+  const [port, securePort] = [await freePort(), await freePort()];
   const url = `ldap://127.0.0.1:${port}`;
   const secureUrl = `ldaps://127.0.0.1:${securePort}`;
   const config = join(dir, 'slapd.conf');
@@ -73,15 +73,6 @@ export async function openLdapStart(): Promise<OpenLdap> {
       rmSync(dir, { recursive: true, force: true });
     },
   };
-}
-
-export async function portFree(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 const configText = (

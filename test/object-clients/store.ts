@@ -1,10 +1,10 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { freePort } from '../support/free-port.ts';
 
 /** A store of its own, started as a user would, and a folder for what clients leave behind. */
 export interface ClientStore extends AsyncDisposable {
@@ -20,18 +20,9 @@ export interface ClientStore extends AsyncDisposable {
 const startMs = 120_000;
 const clientMs = 20 * 60_000;
 
-async function portFree(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 export async function clientStore(): Promise<ClientStore> {
   const folder = mkdtempSync(join(tmpdir(), 'welkin-clients-'));
-  const port = await portFree();
+  const port = await freePort();
   const [accessKey, secret] = ['AKCLIENT', 'secret-of-client'];
   const program = spawn(
     process.execPath,

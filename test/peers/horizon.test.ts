@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ada, companyOpen, roleGive } from '../identity/provider-company.ts';
-import { freePort, until } from '../support/cloud.ts';
+import { until } from '../support/cloud.ts';
+import { freePort } from '../support/free-port.ts';
 
 const packages = [
   'python3-django-horizon',

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { freePort } from './free-port.ts';
 
 const execute = promisify(execFile);
 const launcher = resolve(import.meta.dirname, '../../welkin');
@@ -18,14 +18,6 @@ export interface Cloud extends AsyncDisposable {
   /** Runs the stock `openstack` client; `as` names a cloud of clouds.yaml. Parsed JSON where the command prints some. */
   // oxlint-disable-next-line typescript/no-explicit-any -- whatever the client prints
   openstack(as: string, ...words: string[]): Promise<any>;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((done) => server.once('listening', done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
 }
 
 /**

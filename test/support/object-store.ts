@@ -3,10 +3,10 @@ import { createHash, createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent, request, type IncomingHttpHeaders } from 'node:http';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { freePort } from './free-port.ts';
 
 export interface StoreProgram extends AsyncDisposable {
   readonly folder: string;
@@ -87,15 +87,6 @@ function pidsBelow(pid: number): readonly number[] {
   const path = `/proc/${pid}/task/${pid}/children`;
   const below = process.getBuiltinModule('fs').readFileSync(path, 'utf8').trim();
   return below === '' ? [pid] : below.split(' ').map(Number);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 export interface S3Answer {

@@ -4,9 +4,9 @@
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { freePort } from '../support/free-port.ts';
 
 const packages = [
   'python3-swift',
@@ -53,14 +53,6 @@ function sourceEnsure(): string {
   execFileSync('apt-get', [...options, 'source', '--download-only', 'swift'], run);
   execFileSync('sh', ['-c', 'dpkg-source --no-check -x swift_*.dsc source'], run);
   return source;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
 }
 
 const users = [

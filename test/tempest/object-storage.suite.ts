@@ -1,7 +1,7 @@
 /** Tempest's whole list for the object store, whose containers are synchronised within the cloud. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort } from '../support/cloud.ts';
+import { freePort } from '../support/free-port.ts';
 import { tempestSuiteRun } from '../support/tempest-suite.ts';
 
 const port = await freePort();

@@ -2,10 +2,10 @@ import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_pr
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import { S3Client } from '../../test/support/object-store.ts';
+import { freePort } from '../../test/support/free-port.ts';
 
 /** A server of objects and the processes that spend CPU for it. */
 export interface Peer {
@@ -192,13 +192,4 @@ function programFind(name: string, path: string): string | null {
     rmSync(join(folder, deb));
   }
   return existsSync(join(folder, path)) ? join(folder, path) : null;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
