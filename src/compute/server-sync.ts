@@ -27,6 +27,10 @@ const fullEveryMs = 30_000;
 /** A server of which there is no row at all is left alone for so long: rows are never removed, so this is odd. */
 const unknownMs = 600_000;
 const batchSize = 256;
+/** How soon servers are looked at again that a task was working on when the network service changed something. */
+const rewireAgainMs = 500;
+
+type RewiredRow = Pick<ServerRow, 'id' | 'task_state' | 'facts_digest' | 'host' | 'updated_at'>;
 
 export function serverSync(world: ComputeWorld, parts: Parts): WokenReconciler {
   const sync = new ServerSync(world, parts);
@@ -46,6 +50,7 @@ class ServerSync {
   readonly #unknownSince = new Map<string, number>();
   #isAllDue = true;
   #fullAt = 0;
+  #wake: () => void = () => {};
 
   constructor(world: ComputeWorld, parts: Parts) {
     this.#world = world;
@@ -53,6 +58,7 @@ class ServerSync {
   }
 
   watch(wake: () => void): void {
+    this.#wake = wake;
     this.#world.mirror.onChange((change) => {
       if (change.kind === 'server') this.#reported.add(change.id);
       else if (change.kind === 'host') this.#isAllDue = true;
@@ -66,12 +72,25 @@ class ServerSync {
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    const isAnew = this.#isAllDue;
+    this.#isAllDue = false;
+    try {
+      await this.#reports(isAnew, signal);
+      await this.#rewire(signal);
+    } catch (error) {
+      this.#isAllDue ||= isAnew;
+      throw error;
+    }
+  }
+
+  async #reports(isAnew: boolean, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#parts;
-    const isFull = this.#isAllDue || clock.now() - this.#fullAt >= fullEveryMs;
+    const isFull = isAnew || clock.now() - this.#fullAt >= fullEveryMs;
     const ids = isFull ? await this.#everyId() : [...this.#reported];
     this.#reported.clear();
+    // Whoever looked before may have ended before it told the guests.
+    if (isAnew) for (const id of ids) this.#rewired.add(id);
     if (isFull) {
-      this.#isAllDue = false;
       this.#fullAt = clock.now();
       await strandedRelease(this.#world, this.#parts);
     }
@@ -85,7 +104,6 @@ class ServerSync {
         }
       }
     }
-    await this.#rewire();
   }
 
   async #everyId(): Promise<string[]> {
@@ -194,43 +212,58 @@ class ServerSync {
     await world.hosts.get(host)?.agent.serverDelete(id);
   }
 
-  async #rewiredRows(ids: readonly string[]) {
+  async #rewiredRows(ids: readonly string[]): Promise<ReadonlyMap<string, RewiredRow>> {
     const rows = await this.#world.cell.read((tx) =>
       tx
         .selectFrom('server')
-        .select(['id', 'task_state', 'deleted', 'facts_digest', 'host', 'updated_at'])
+        .select(['id', 'task_state', 'facts_digest', 'host', 'updated_at'])
         .where('id', 'in', idsPadded(ids))
+        .where('deleted', '=', flag(false))
         .execute(),
     );
     return new Map(rows.map((row) => [row.id, row]));
   }
 
   /** Servers whose groups or floating addresses may have changed: the guest's metadata tells of them. */
-  async #rewire(): Promise<void> {
+  async #rewire(signal: AbortSignal): Promise<void> {
     const ids = [...this.#rewired].slice(0, batchSize);
     if (ids.length === 0) return;
-    const rows = await this.#rewiredRows(ids);
-    // A task that is under way reads the newest itself, or has read already: looked at again after it.
-    const idle = ids.filter((id) => {
-      const row = rows.get(id);
-      return row === undefined || row.task_state === null || row.deleted === 1;
-    });
-    const ports = await this.#world.network.portsOf(idle);
-    for (const id of idle) {
-      const row = rows.get(id);
-      this.#rewired.delete(id);
-      const digest = factsDigest(ports.get(id) ?? []);
-      if (row === undefined || row.deleted === 1 || row.facts_digest === digest) continue;
-      if (row.host === null) continue;
-      const changed = await this.#world.cell.write((tx) =>
-        serverUpdate(
-          tx,
-          id,
-          { taskStates: [null] },
-          { facts_digest: digest, generation: 'next', updated_at: row.updated_at },
-        ),
-      );
-      if (changed !== null) await this.#put(id);
+    // Forgotten before it is read: what changes while this reads is marked again, and looked at again.
+    for (const id of ids) this.#rewired.delete(id);
+    const left = new Set(ids);
+    try {
+      const rows = await this.#rewiredRows(ids);
+      // A task that is under way reads the newest itself, or has read already: looked at again after it.
+      const idle = ids.filter((id) => (rows.get(id)?.task_state ?? null) === null);
+      const ports = await this.#world.network.portsOf(idle);
+      for (const id of idle) {
+        const isTold = await this.#tell(id, rows.get(id), factsDigest(ports.get(id) ?? []));
+        if (isTold) left.delete(id);
+      }
+    } finally {
+      for (const id of left) this.#rewired.add(id);
+      if (this.#rewired.size > 0) void this.#wakeLater(signal);
     }
+  }
+
+  /** False: a task has begun meanwhile. */
+  async #tell(id: string, row: RewiredRow | undefined, digest: string): Promise<boolean> {
+    if (row === undefined || row.host === null || row.facts_digest === digest) return true;
+    const changed = await this.#world.cell.write((tx) =>
+      serverUpdate(
+        tx,
+        id,
+        { taskStates: [null] },
+        { facts_digest: digest, generation: 'next', updated_at: row.updated_at },
+      ),
+    );
+    if (changed === null) return false;
+    await this.#put(id);
+    return true;
+  }
+
+  async #wakeLater(signal: AbortSignal): Promise<void> {
+    await this.#parts.clock.sleep(rewireAgainMs, signal);
+    this.#wake();
   }
 }

@@ -4,6 +4,7 @@ import { claimSync } from '../../src/compute/claim-sync.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { randomIds } from '../../src/kernel/ids.ts';
 import { silentLog } from '../../src/kernel/log.ts';
+import { actorOf } from '../support/api.ts';
 import { computeHouse, type ComputeHouse, type ServerJson } from '../support/compute.ts';
 import { houseCheck } from '../support/compute-check.ts';
 
@@ -56,6 +57,41 @@ test('after a reboot of the machine its servers run again, and are shown so', as
   const { json } = await house.call('GET', `/servers/${up}`);
   assert.equal(json.server.status, 'ACTIVE');
   await houseCheck(house);
+});
+
+const floatingOf = (house: ComputeHouse, id: string) =>
+  agentOf(house)
+    .wanted.get(id)
+    ?.guest.floatingIps.map(({ address }) => address) ?? [];
+
+test('what changes while the ports of a server are read is told to the guest too', async () => {
+  await using house = await computeHouse();
+  const id = await house.create();
+  await house.until(id, active);
+  await house.quiet();
+  const portsOf = house.network.portsOf.bind(house.network);
+  const read = Promise.withResolvers<void>();
+  house.network.portsOf = async (ids) => {
+    const seen = await portsOf(ids);
+    house.network.portsOf = portsOf;
+    await house.network.floatingIpAssociate(actorOf(), '172.24.9.9', id, null);
+    read.resolve();
+    return seen;
+  };
+  await house.network.serverBind(id, 'host-1');
+  await read.promise;
+  await until('the guest knows its address', () => floatingOf(house, id).includes('172.24.9.9'));
+});
+
+test('what changed while no control ran is told to the guest by the next', async () => {
+  await using house = await computeHouse();
+  const id = await house.create();
+  await house.until(id, active);
+  await house.quiet();
+  await house.kill();
+  await house.network.floatingIpAssociate(actorOf(), '172.24.9.9', id, null);
+  await using next = await computeHouse({ after: house });
+  await until('the guest knows its address', () => floatingOf(next, id).includes('172.24.9.9'));
 });
 
 test('a server that its host lost is put there again', async () => {
