@@ -85,9 +85,10 @@ export async function leaseHold(
     }
     const lost = new AbortController();
     const ended = AbortSignal.any([lost.signal, stop]);
-    const running = work({ epoch, lost: ended }).catch((error: unknown) => {
+    const running = work({ epoch, lost: ended }).catch(async (error: unknown) => {
       log.error('the work under a lease ended by a fault', { name, error: String(error) });
       lost.abort();
+      await clock.sleep(renewMs, stop);
     });
     let renewedMs = clock.now();
     while (!ended.aborted) {

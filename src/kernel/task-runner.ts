@@ -73,6 +73,8 @@ export class TaskRunner<World> {
     const { clock, log } = this.#options;
     const running = new Set<Promise<void>>();
     this.#found = [];
+    // What came while another held the lease, or woke this process as it lost it, is here.
+    this.wake();
     while (!lease.lost.aborted) {
       await this.#waker.wait(clock, sweepMs, lease.lost);
       if (lease.lost.aborted) break;
@@ -104,17 +106,24 @@ export class TaskRunner<World> {
     await Promise.all(running);
   }
 
-  /** The first unfinished task of every subject that nobody works on. */
+  /**
+   * The first unfinished task of every subject that nobody works on. It may have ended since it was read. Whoever cancels
+   * a task may be another process: this is where that is learned of.
+   */
   async #runnable(): Promise<Candidate[]> {
     const unfinished = await this.#options.db.read((tx) =>
       tx
         .selectFrom('task')
-        .select(['id', 'subject'])
+        .select(['id', 'subject', 'cancelled'])
         .where('state', 'in', ['queued', 'running', 'undoing'])
         .orderBy('id')
         .limit(1_000 + this.#busy.size)
         .execute(),
     );
+    for (const { id, subject, cancelled } of unfinished) {
+      const busy = this.#busy.get(subject);
+      if (cancelled === flag(true) && busy?.id === id) busy.abort.abort();
+    }
     const seen = new Set(this.#busy.keys());
     return unfinished.filter(({ subject }) => {
       if (seen.has(subject)) return false;
@@ -127,6 +136,7 @@ export class TaskRunner<World> {
     const row = await this.#options.db.read((tx) =>
       tx.selectFrom('task').selectAll().where('id', '=', id).executeTakeFirstOrThrow(),
     );
+    if (row.state === 'done' || row.state === 'failed') return;
     const kind = this.#options.kinds.find(({ kind: name }) => name === row.kind);
     if (kind === undefined) throw new Error(`task ${row.id} is of the unknown kind ${row.kind}`);
     const { world, clock, ids, log } = this.#options;
@@ -155,7 +165,7 @@ export class TaskRunner<World> {
     act.log.info('task failed and was undone', { causes: causesOf(failure) });
   }
 
-  /** Null when every step is done, else what went wrong. */
+  /** Null when every step is done, else what went wrong. Throws when the journal could not be written. */
   async #forward(
     row: TaskTable,
     { steps }: TaskKind<World, unknown>,
@@ -164,25 +174,25 @@ export class TaskRunner<World> {
     lease: Lease,
   ): Promise<unknown> {
     let isCancelled = row.cancelled === flag(true);
-    try {
-      for (const step of steps) {
-        if (done.includes(step.name)) continue;
+    for (const step of steps) {
+      if (done.includes(step.name)) continue;
+      try {
         assertWanted(isCancelled, act.signal);
         await this.#insistWhileUnavailable(row.id, act, step);
-        done.push(step.name);
-        const isLast = step === steps.at(-1);
-        isCancelled = await this.#record(row.id, lease, {
-          state: isLast ? 'done' : 'running',
-          journal: JSON.stringify(done),
-        });
+      } catch (error) {
+        return error ?? new Error('a step failed without a reason');
       }
-      if (steps.every(({ name }) => done.includes(name))) {
-        await this.#record(row.id, lease, { state: 'done' });
-      }
-      return null;
-    } catch (error) {
-      return error ?? new Error('a step failed without a reason');
+      done.push(step.name);
+      const isLast = step === steps.at(-1);
+      isCancelled = await this.#record(row.id, lease, {
+        state: isLast ? 'done' : 'running',
+        journal: JSON.stringify(done),
+      });
     }
+    if (steps.every(({ name }) => done.includes(name))) {
+      await this.#record(row.id, lease, { state: 'done' });
+    }
+    return null;
   }
 
   async #backward(
