@@ -190,15 +190,10 @@ async function reconcilersRun(
     reconciler.onWake?.(waker.wake);
     return run(reconciler, waker);
   };
-  const networkWaker = new Waker();
-  network.changes.onChange(networkWaker.wake);
-  network.mirror.onChange(({ kind }) => {
-    if (kind === 'host') networkWaker.wake();
-  });
   await Promise.all([
     run(directoryFollow(identity)),
     run(imageSweep(image)),
-    run(networkSync(network), networkWaker),
+    woken(networkSync(network)),
     run(hostSync(compute, parts)),
     woken(serverSync(compute, parts)),
     woken(claimSync(compute, parts)),

@@ -1,5 +1,5 @@
 import type { AgentClient } from '../agent/api.ts';
-import type { DocumentOf } from '../cluster/agent-mirror.ts';
+import type { DocumentOf, DocumentSeen } from '../cluster/agent-mirror.ts';
 import type { Host } from '../cluster/port.ts';
 import { Joined } from '../kernel/joined.ts';
 import { digestOf, externalDocument, routerDocument } from './document.ts';
@@ -12,13 +12,23 @@ interface Turn {
   next: Promise<void> | null;
 }
 
+/** The digest is null when the document was removed. */
+interface Sent {
+  readonly of: DocumentOf;
+  readonly id: string;
+  readonly digest: string | null;
+}
+
 /**
  * Brings one document of one host up to the database, one push at a time. Callers that come while one is under way share
  * the next, which reads the database anew: a thousand changes of one network cost a few pushes, not a thousand. A network
  * is read once for all hosts that are pushed to at the same time.
+ *
+ * What a host told last may be older than what it was sent since: that is kept here until it is told of.
  */
 export class DocumentPusher implements Documents {
   readonly #turns = new Map<string, Turn>();
+  readonly #untold = new Map<string, Map<string, Sent>>();
   readonly #renderings = new Joined<NetworkRendering | null>();
 
   push(world: NetworkWorld, host: Host, of: DocumentOf, id: string): Promise<void> {
@@ -28,6 +38,38 @@ export class DocumentPusher implements Documents {
     if (turn === undefined) return this.#take(key, work());
     turn.next ??= turn.current.then(work, work);
     return turn.next;
+  }
+
+  *on(world: NetworkWorld, host: Host): Generator<Pick<Sent, 'of' | 'id'>> {
+    const untold = this.#untoldBy(host.name);
+    for (const one of world.mirror.host(host.name)?.documents() ?? []) {
+      if (one.digest !== null && !untold.has(`${one.of} ${one.id}`)) yield one;
+    }
+    for (const one of untold.values()) if (one.digest !== null) yield one;
+  }
+
+  isOdd(host: string, of: DocumentOf, id: string, seen: DocumentSeen | null): boolean {
+    const isUnderWay = this.#turns.has(`${host} ${of} ${id}`);
+    if (isUnderWay || (seen?.error ?? null) !== null) return false;
+    return !this.#isTold(host, of, id, seen);
+  }
+
+  forget(host: string): void {
+    this.#untold.delete(host);
+  }
+
+  #untoldBy(host: string): Map<string, Sent> {
+    const untold = this.#untold.get(host) ?? new Map<string, Sent>();
+    this.#untold.set(host, untold);
+    return untold;
+  }
+
+  /** What was sent last need not be kept any longer. */
+  #isTold(host: string, of: DocumentOf, id: string, seen: DocumentSeen | null): boolean {
+    const untold = this.#untoldBy(host);
+    const isTold = untold.get(`${of} ${id}`)?.digest === (seen?.digest ?? null);
+    if (isTold) untold.delete(`${of} ${id}`);
+    return isTold;
   }
 
   #take(key: string, current: Promise<void>): Promise<void> {
@@ -45,14 +87,31 @@ export class DocumentPusher implements Documents {
     const due = await (of === 'network'
       ? this.#network(world, host.name, id)
       : world.db.read((tx) => others[of](tx, host.name, id)));
-    const seen = world.mirror.host(host.name)?.document(of, id) ?? null;
+    const look = (): DocumentSeen | null => {
+      const seen = world.mirror.host(host.name)?.document(of, id) ?? null;
+      this.#isTold(host.name, of, id, seen);
+      return seen;
+    };
+    const seen = look();
     const calls = callsOf[of];
+    const untold = this.#untoldBy(host.name);
+    const key = `${of} ${id}`;
+    const sent = untold.get(key);
     if (due === null) {
-      if (seen !== null && seen.digest !== null) await calls.remove(host.agent, id);
+      if ((sent ?? seen ?? { digest: null }).digest === null) return;
+      await calls.remove(host.agent, id);
+      untold.set(key, { of, id, digest: null });
+      look();
       return;
     }
-    const isInForce = seen?.digest === due.digest && seen.error === null;
-    if (!isInForce) await calls.put(host.agent, due.document() as never, due.digest);
+    const isLast = sent === undefined || sent.digest === due.digest;
+    const isInForce = isLast && seen?.digest === due.digest && seen.error === null;
+    if (!isInForce) {
+      // Kept before it is sent: an answer that is lost says nothing of what was done.
+      untold.set(key, { of, id, digest: due.digest });
+      await calls.put(host.agent, due.document() as never, due.digest);
+      look();
+    }
     await statusRaise(world, { host: host.name, id, ...due });
   }
 

@@ -14,47 +14,81 @@ const turns = [
   ...order.toReversed().map((of) => ({ of, isNeeded: false })),
 ];
 
+export interface NetworkSync extends Reconciler {
+  readonly onWake: (wake: () => void) => void;
+}
+
 /**
  * Every host has the documents it needs, as the database has them, and no others. After a change only what it touched is
- * looked at; everything is when a host (re)connects and on the timer.
+ * looked at, and after a report only what is not as it was sent; everything is when a host (re)connects and on the timer.
  */
-export function networkSync(world: NetworkWorld): Reconciler {
+export function networkSync(world: NetworkWorld): NetworkSync {
   let lookedAtAllMs = 0;
-  let current = new Set<string>();
+  let isAllDue = true;
+  let odd = oddNone();
+  let lease: AbortSignal | null = null;
+  let wake = (): void => {};
+  world.mirror.onChange((change) => {
+    if (change.kind === 'host') {
+      if (world.hosts.get(change.host) === null) world.documents.forget(change.host);
+      if (world.mirror.host(change.host)?.isCurrent === true) isAllDue = true;
+    } else if (change.kind === 'document') {
+      const { host, of, id } = change;
+      const seen = world.mirror.host(host)?.document(of, id) ?? null;
+      if (!world.documents.isOdd(host, of, id, seen)) return;
+      odd[of].add(id);
+    } else return;
+    wake();
+  });
   return {
     name: 'network-sync',
     everyMs,
+    onWake(given) {
+      wake = given;
+      world.changes.onChange(given);
+    },
     async run(signal) {
-      const touched = world.changes.take();
+      // Another may have held the lease meanwhile, and may have ended in the middle.
+      const isAnew = isAllDue || lease !== signal;
+      const isAll = isAnew || world.clock.now() - lookedAtAllMs >= everyMs;
+      // Forgotten before anything is read: what comes from here on is for the next run.
+      const [touched, reported] = [world.changes.take(), odd];
+      [isAllDue, lease, odd] = [false, signal, oddNone()];
       const connected = world.hosts
         .list()
         .filter(({ name }) => world.mirror.host(name)?.isCurrent === true);
-      const isNew = connected.some(({ name }) => !current.has(name));
-      current = new Set(connected.map(({ name }) => name));
-      const isAll = isNew || world.clock.now() - lookedAtAllMs >= everyMs;
+      let isDone = false;
       try {
-        await hostsSync(world, connected, isAll ? null : touched, signal);
-      } catch (error) {
+        await hostsSync(world, connected, isAll ? null : { touched, odd: reported }, signal);
+        isDone = !signal.aborted;
+      } finally {
         // What was touched must be looked at again, whatever failed.
-        lookedAtAllMs = 0;
-        throw error;
+        isAllDue ||= !isDone;
       }
       if (isAll) lookedAtAllMs = world.clock.now();
     },
   };
 }
 
+type Odd = Readonly<Record<DocumentOf, Set<string>>>;
+const oddNone = (): Odd => ({ external: new Set(), network: new Set(), router: new Set() });
+
+interface Due {
+  readonly touched: Touched;
+  readonly odd: Odd;
+}
+
 /** Documents of large networks are large: so many hosts have theirs in memory at once. */
 const hostsAtOnce = 64;
 
-/** `touched` null: everything. One host that fails keeps no other from having what it needs. */
+/** `due` null: everything. One host that fails keeps no other from having what it needs. */
 async function hostsSync(
   world: NetworkWorld,
   hosts: readonly Host[],
-  touched: Touched | null,
+  due: Due | null,
   signal: AbortSignal,
 ): Promise<void> {
-  const affected = touched === null ? null : await world.db.read((tx) => affectedBy(tx, touched));
+  const affected = due === null ? null : await world.db.read((tx) => affectedBy(tx, due));
   const needs = await world.db.read((tx) => hostsNeed(tx, affected));
   const failures: unknown[] = [];
   const left = hosts.values();
@@ -108,14 +142,13 @@ const wantedOf = ({ externals, networks, routers }: HostNeeds, of: DocumentOf): 
 /** What the host has and does not need any more. */
 function unneededOf(world: NetworkWorld, host: Host, needs: HostNeeds, of: DocumentOf): string[] {
   const wanted = new Set(wantedOf(needs, of));
-  const seen = [...(world.mirror.host(host.name)?.documents() ?? [])];
-  return seen
-    .filter((one) => one.of === of && one.digest !== null && !wanted.has(one.id))
+  return [...world.documents.on(world, host)]
+    .filter((one) => one.of === of && !wanted.has(one.id))
     .map(({ id }) => id);
 }
 
 /** A group touches the networks of its ports and of ports whose groups name it; a network touches its routers. */
-async function affectedBy(tx: NetworkTx, touched: Touched): Promise<Affected> {
+async function affectedBy(tx: NetworkTx, { touched, odd }: Due): Promise<Affected> {
   const networks = new Set(touched.networks);
   const routers = new Set(touched.routers);
   const groups = [...touched.groups];
@@ -150,5 +183,7 @@ async function affectedBy(tx: NetworkTx, touched: Touched): Promise<Affected> {
       networks.add(port.network_id);
     }
   }
+  for (const id of [...odd.external, ...odd.network]) networks.add(id);
+  for (const id of odd.router) routers.add(id);
   return { external: networks, network: networks, router: routers };
 }

@@ -1,4 +1,4 @@
-import type { AgentMirror, DocumentOf } from '../cluster/agent-mirror.ts';
+import type { AgentMirror, DocumentOf, DocumentSeen } from '../cluster/agent-mirror.ts';
 import type { Host, Hosts } from '../cluster/port.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { UniqueViolation, type Db, type Tx } from '../kernel/db.ts';
@@ -25,6 +25,12 @@ export interface NetworkWorld {
 export interface Documents {
   /** Resolves when the document, as the database has it now or later, is in force on the host. */
   push(world: NetworkWorld, host: Host, of: DocumentOf, id: string): Promise<void>;
+  /** Those that the host has, or was sent and has not told of. */
+  on(world: NetworkWorld, host: Host): Iterable<{ readonly of: DocumentOf; readonly id: string }>;
+  /** What the host says now is not what it was sent last. */
+  isOdd(host: string, of: DocumentOf, id: string, seen: DocumentSeen | null): boolean;
+  /** The host is no member any more. */
+  forget(host: string): void;
 }
 
 export interface NetworkSettings {

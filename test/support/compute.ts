@@ -302,8 +302,8 @@ async function networkReal(hosts: Hosts, mirror: AgentMirror, stop: AbortSignal)
     log,
   };
   const waker = new Waker();
-  world.changes.onChange(waker.wake);
-  mirror.onChange(waker.wake);
-  const running = reconcilerLoop(networkSync(world), waker, { clock: systemClock, log, stop });
+  const sync = networkSync(world);
+  sync.onWake(waker.wake);
+  const running = reconcilerLoop(sync, waker, { clock: systemClock, log, stop });
   return { port: networkPort(world), apis: [networkApi(world) as unknown as Api<never>], running };
 }
