@@ -3,6 +3,7 @@
  * when it is done. The disk of a process is copied by the process itself, from the moment of the request, while the
  * guest runs on; any other disk by qemu-img, and it stands still until that is done.
  */
+import { existsSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { causesOf, conflict, notFound } from '../../kernel/errors.ts';
@@ -21,6 +22,8 @@ import { qcow2Empty } from './qcow2.ts';
 interface SnapshotRecord extends SnapshotActual {
   readonly serverId: string;
   readonly diskId: string;
+  /** No process had the disk when the copy was asked for, and none gets it before the copy has ended. */
+  readonly isAtRest: boolean;
 }
 
 /** What a snapshot needs of its server. */
@@ -61,12 +64,13 @@ export class Snapshots {
   readonly #records = new Map<string, SnapshotRecord>();
   readonly #copies = new Map<string, Copy>();
   readonly #gate = new Gate(copiesMax);
+  readonly #started = new AbortController();
 
   constructor(options: SnapshotsOptions) {
     this.#options = options;
   }
 
-  /** Before the servers start: a copy of a disk at rest ended with the agent that made it. */
+  /** Before the servers start: a disk at rest whose copy ended with the agent that made it stays so, and is copied anew. */
   async load(): Promise<void> {
     const { directory, host } = this.#options;
     await mkdir(directory, { recursive: true, mode: 0o711 });
@@ -83,21 +87,36 @@ export class Snapshots {
       if (name.endsWith('.tmp') || !this.#records.has(name.split('.')[0] ?? ''))
         await rm(join(directory, name), { force: true });
     }
+    for (const record of this.#records.values()) {
+      if (record.state !== 'running' || !record.isAtRest) continue;
+      this.#copyBegin(record, true, (signal) => this.#convertAnew(record, signal));
+    }
   }
 
   /** Once the servers are there: copies that processes make go on. */
   async start(): Promise<void> {
+    this.#started.abort();
     for (const record of this.#records.values()) {
-      if (record.state !== 'running') continue;
+      if (record.state !== 'running' || record.isAtRest) continue;
       const source = this.#options.source(record.serverId);
-      this.#copyBegin(record, source?.qmp === null, async (signal) => {
+      this.#copyBegin(record, false, async (signal) => {
         await source?.settled();
         const qmp = source?.qmp ?? null;
         if (qmp === null)
-          throw new AgentFailure('internal', 'the agent ended while it copied the disk');
+          throw new AgentFailure('internal', 'the process that made the copy ended');
         await backupWait(qmp, record.id, signal);
       });
     }
+  }
+
+  /** The server's process, if it is to have one, waits for this. */
+  async #convertAnew(record: SnapshotRecord, signal: AbortSignal): Promise<void> {
+    await aborted(AbortSignal.any([this.#started.signal, signal]));
+    signal.throwIfAborted();
+    const source = this.#options.source(record.serverId);
+    const disk = source?.disks.find((one) => one.id === record.diskId);
+    if (disk === undefined) throw notFound(`The disk of snapshot ${record.id} is gone.`);
+    await this.#convert(record, disk, signal);
   }
 
   /** Copies by processes go on without this agent. */
@@ -129,7 +148,10 @@ export class Snapshots {
     if (disk === undefined) throw notFound(`Server ${serverId} has no disk ${diskId}.`);
     const { virtualSizeBytes } = disk;
     const state = 'running' as const;
-    const record = { id, serverId, diskId, state, sizeBytes: 0, virtualSizeBytes, error: null };
+    const { qmp } = source;
+    const isAtRest = qmp === null;
+    const known = { id, serverId, diskId, isAtRest, virtualSizeBytes };
+    const record = { ...known, state, sizeBytes: 0, error: null };
     this.#records.set(id, record);
     try {
       await jsonWrite(this.#json(id), record);
@@ -138,7 +160,6 @@ export class Snapshots {
       throw asNoSpace(error, `keeping snapshot ${id}`);
     }
     this.#options.report(actualOf(record));
-    const { qmp } = source;
     if (qmp === null)
       this.#copyBegin(record, true, (signal) => this.#convert(record, disk, signal));
     else await this.#backupBegin(record, disk, qmp);
@@ -219,10 +240,7 @@ export class Snapshots {
     for (const copy of this.#copies.values()) {
       if (copy.serverId !== serverId || signal.aborted) continue;
       if (which === 'at-rest' && !copy.isAtRest) continue;
-      const isAborted = new Promise<void>((resolve) =>
-        signal.addEventListener('abort', () => resolve(), { once: true }),
-      );
-      await Promise.race([copy.done, isAborted]);
+      await Promise.race([copy.done, aborted(signal)]);
     }
   }
 
@@ -245,17 +263,20 @@ export class Snapshots {
     const { log } = this.#options.host;
     const part = this.#part(record.id);
     try {
-      await work(signal);
-      await fileSync(part);
-      await rename(part, this.#file(record.id));
-      await directorySync(this.#options.directory);
+      // An agent that was killed may have had the whole copy.
+      if (!existsSync(this.#file(record.id))) {
+        await work(signal);
+        await fileSync(part);
+        await rename(part, this.#file(record.id));
+        await directorySync(this.#options.directory);
+      }
       const { size: sizeBytes } = await stat(this.#file(record.id));
       await this.#conclude({ ...record, state: 'done', sizeBytes });
     } catch (error) {
       if (signal.aborted && signal.reason === 'stop') return;
       const qmp = this.#options.source(record.serverId)?.qmp ?? null;
       if (qmp !== null) await backupCancel(qmp, record.id).catch(() => {});
-      await rm(part, { force: true });
+      for (const path of [part, this.#file(record.id)]) await rm(path, { force: true });
       if (signal.aborted) return;
       const failure =
         error instanceof QmpClosed
@@ -291,6 +312,12 @@ export class Snapshots {
     return join(this.#options.directory, `${id}.qcow2`);
   }
 }
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 
 const actualOf = ({
   id,

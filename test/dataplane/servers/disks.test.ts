@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -29,6 +29,15 @@ async function snapshotRead(lab: Lab, id: string): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of lab.agent.snapshotRead(id)) chunks.push(chunk);
   return Buffer.concat(chunks);
+}
+
+/** SHA-256 of what a guest sees of a disk. */
+async function rawOf(lab: Lab, path: string): Promise<string> {
+  const raw = join(lab.stateDir, 'raw');
+  await commandRun(['qemu-img', 'convert', '-U', '-O', 'raw', path, raw]);
+  const sum = hash('sha256', readFileSync(raw));
+  rmSync(raw);
+  return sum;
 }
 
 test('a new revision makes the disk anew, a new size lets it grow, and nobody shrinks it', async (t) => {
@@ -183,6 +192,48 @@ test('a copy that a process makes goes on when the agent is killed', async (t) =
   await lab.start();
   const snapshot = await snapshotDone(lab, snapshotId);
   assert.deepEqual([snapshot.state, snapshot.error], ['done', null]);
+});
+
+test('a copy of a stopped disk is made anew when the agent is killed, before a start may change the disk', async (t) => {
+  const image = guestDisk(64);
+  // Nothing to compress and nothing to leave out: the copy takes a while.
+  randomBytes(60 << 20).copy(image, 1 << 20);
+  const lab = await labOpen(t, { image });
+  const { id } = await lab.carryOut();
+  await lab.console(/tick 01/);
+  await lab.carryOut({ run: { state: 'stopped' } });
+  const raw = await rawOf(lab, diskPath(lab, id, 'disk-root.1.qcow2'));
+  const snapshotId = '01930000-0000-7000-9000-000000000051';
+  const begun = await lab.agent.snapshotPut(snapshotId, { serverId: id, diskId: 'root' });
+  assert.equal(begun.state, 'running');
+  await lab.kill();
+  const record = join(lab.stateDir, 'snapshots', `${snapshotId}.json`);
+  assert.equal(JSON.parse(readFileSync(record, 'utf8')).state, 'running');
+  await lab.start();
+  assert.equal((await lab.carryOut({ run: { incarnation: 2 } })).power, 'running');
+  const snapshot = await snapshotDone(lab, snapshotId);
+  assert.deepEqual([snapshot.state, snapshot.error], ['done', null]);
+  const path = join(lab.stateDir, 'copy.qcow2');
+  writeFileSync(path, await snapshotRead(lab, snapshotId));
+  assert.equal(await rawOf(lab, path), raw);
+});
+
+test('a copy that was whole when the agent was killed is not lost', async (t) => {
+  const lab = await labOpen(t);
+  const { id } = await lab.carryOut();
+  await lab.console(/tick 01/);
+  const snapshotId = '01930000-0000-7000-9000-000000000061';
+  await lab.agent.snapshotPut(snapshotId, { serverId: id, diskId: 'root' });
+  const before = await snapshotDone(lab, snapshotId);
+  const bytes = await snapshotRead(lab, snapshotId);
+  await lab.kill();
+  const path = join(lab.stateDir, 'snapshots', `${snapshotId}.json`);
+  const record = JSON.parse(readFileSync(path, 'utf8')) as object;
+  // As it lies there until the end of the copy is written down.
+  writeFileSync(path, JSON.stringify({ ...record, state: 'running', sizeBytes: 0 }));
+  await lab.start();
+  assert.deepEqual(await snapshotDone(lab, snapshotId), before);
+  assert.deepEqual(await snapshotRead(lab, snapshotId), bytes);
 });
 
 test('a copy whose process dies fails and leaves no file', async (t) => {
