@@ -15,13 +15,16 @@ const namesIn =
 test('servers are filtered, sorted and paged', async (t) => {
   await using house = await computeHouse();
   const names = namesIn(house);
-  const [a] = [
-    await house.create({ name: 'web-1', tags: ['red', 'blue'], metadata: { k: 'v' } }),
-    await house.create({ name: 'web-2', tags: ['red'], flavorRef: 'large' }),
-    await house.create({ name: 'db-1', description: 'the data', config_drive: true }),
-  ];
-  await house.create({ name: 'foreign' }, { as: 'other' });
-  await house.quiet();
+  // One is up before the next is asked for: addresses are given and launches told in this order.
+  const launched = async (server: object, options = {}): Promise<string> => {
+    const id = await house.create(server, options);
+    await house.quiet();
+    return id;
+  };
+  const a = await launched({ name: 'web-1', tags: ['red', 'blue'], metadata: { k: 'v' } });
+  await launched({ name: 'web-2', tags: ['red'], flavorRef: 'large' });
+  await launched({ name: 'db-1', description: 'the data', config_drive: true });
+  await launched({ name: 'foreign' }, { as: 'other' });
   await house.call('POST', `/servers/${a}/action`, { body: { 'os-stop': null } });
   await house.quiet();
   const started = (await house.call('GET', `/servers/${a}`)).json.server;
