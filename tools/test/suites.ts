@@ -74,6 +74,22 @@ export const suites: readonly Suite[] = [
     steps: () => [{ name: 'unit', counts: 'node', argv: unitWords() }],
   },
   {
+    name: 'unit-late',
+    about:
+      'the same while timers, files, sockets and databases answer late at random (by name or with --all)',
+    cloud: false,
+    needsRoot: false,
+    long: true,
+    limitMin: 40,
+    steps: () => [
+      {
+        name: 'unit-late',
+        counts: 'node',
+        argv: ['--import', './test/support/jitter.ts', ...unitWords()],
+      },
+    ],
+  },
+  {
     name: 'postgres',
     about: 'the database suite on a PostgreSQL of its own',
     cloud: false,
