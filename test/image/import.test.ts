@@ -70,6 +70,7 @@ test('staged bytes are imported: uploading, then active, and nothing stays stage
   assert.equal(image.os_glance_importing_to_stores, '');
   assert.equal(image.os_glance_import_task, undefined);
   assert.ok((await imageBytes(server, id)).equals(bytes));
+  await server.house.settled();
   assert.deepEqual(server.house.stagedFiles(), []);
   const again = await server.import(id, direct);
   assert.equal(again.status, 409);
@@ -273,6 +274,7 @@ test('a download that breaks, is too large, or answers with an error leaves noth
     assert.notEqual(task.message, '');
     assert.equal(image.status, 'queued');
   }
+  await server.house.settled();
   assert.deepEqual(server.house.stagedFiles(), []);
 });
 
