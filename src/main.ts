@@ -1,6 +1,7 @@
 import { accessSync, constants } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
+import { httpTrim } from './boot/http-trim.ts';
 import { moduleResolveQuickly } from './boot/module-resolve.ts';
 
 // Nothing that this program makes is meant for others unless it says so.
@@ -16,6 +17,7 @@ try {
 }
 
 moduleResolveQuickly();
+httpTrim();
 const { cliRun } = await import('./boot/cli.ts');
 process.exitCode = await cliRun(process.argv.slice(2));
 // A role that was told to end has ended: what still waits for a connection or a timer shall not keep it.
