@@ -20,6 +20,11 @@ const banned: readonly { pattern: RegExp; where: RegExp; use: string }[] = [
     where: /./,
     use: 'a class: V8 keeps a hidden class for each literal with a getter, and it what the getter sees',
   },
+  {
+    pattern: /^import (?!type\b)[^;]*? from 'typebox(?!\/schema')/m,
+    where: /./,
+    use: 'src/kernel/type.ts, typebox/schema: behind the rest are hundreds of files that every start would read',
+  },
   { pattern: /export default/, where: /./, use: 'a named export' },
   {
     pattern: /TODO(?!\((correctness|security|robustness|capacity)\): #\d+)/,

@@ -1,7 +1,7 @@
-import { Type } from 'typebox';
 import { DirectoryOptionsSchema } from '../engines/ldap/options.ts';
 import { OidcOptionsSchema, safeUrlPattern } from '../engines/oidc/options.ts';
 import { logLevels } from '../kernel/log.ts';
+import { Type } from '../kernel/type.ts';
 import { ImageSchema } from './image-configuration.ts';
 import { ObjectSchema } from './object-configuration.ts';
 

@@ -4,5 +4,6 @@
  */
 export function httpTrim(): void {
   const http = process.getBuiltinModule('node:http');
-  for (const name of ['WebSocket', 'CloseEvent', 'MessageEvent']) Reflect.deleteProperty(http, name);
+  for (const name of ['WebSocket', 'CloseEvent', 'MessageEvent'])
+    Reflect.deleteProperty(http, name);
 }

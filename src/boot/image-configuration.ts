@@ -1,5 +1,6 @@
-import { Type, type Static } from 'typebox';
+import type { Static } from 'typebox';
 import { isIP } from 'node:net';
+import { Type } from '../kernel/type.ts';
 
 const closed = { additionalProperties: false };
 

@@ -1,7 +1,8 @@
-import { Type, type TSchema } from 'typebox';
+import type { TSchema } from 'typebox';
 import { isoNaive } from '../kernel/clock.ts';
 import type { Context } from '../kernel/context.ts';
 import { endpointsOf } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import type { Aggregate } from './aggregate.store.ts';
 import {
   aggregateCreate,

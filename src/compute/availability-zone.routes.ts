@@ -1,7 +1,7 @@
-import { Type } from 'typebox';
 import { isoNaive } from '../kernel/clock.ts';
 import type { Context } from '../kernel/context.ts';
 import { endpointsOf } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import type { ComputeWorld } from './compute.world.ts';
 import { hostSelect } from './host.store.ts';
 import { hostIsUp } from './service.routes.ts';

@@ -1,5 +1,5 @@
-import { Type } from 'typebox';
 import { endpointsOf } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import { version, versionText } from '../kernel/version.ts';
 import type { ComputeWorld } from './compute.world.ts';
 

@@ -2,7 +2,7 @@ import type { Static } from 'typebox';
 import type { Context } from '../kernel/context.ts';
 import { invalid } from '../kernel/errors.ts';
 import { byVersion, endpointsOf, type Input } from '../kernel/http/endpoint.ts';
-import { Type } from 'typebox';
+import { Type } from '../kernel/type.ts';
 import type { ComputeWorld } from './compute.world.ts';
 import type { Flavor } from './flavor.model.ts';
 import {

@@ -1,4 +1,5 @@
-import { Type, type TSchema } from 'typebox';
+import type { TSchema } from 'typebox';
+import { Type } from '../kernel/type.ts';
 
 const largest = 2 ** 31 - 1;
 

@@ -1,8 +1,8 @@
-import { Type } from 'typebox';
 import type { Context } from '../kernel/context.ts';
 import { flag } from '../kernel/db.ts';
 import { Failure, notFound } from '../kernel/errors.ts';
 import { endpointsOf } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import type { HostTable } from './compute.tables.ts';
 import type { ComputeWorld } from './compute.world.ts';
 import { hostChange, hostFind, hostSelect } from './host.store.ts';

@@ -1,8 +1,8 @@
-import { Type } from 'typebox';
 import type { HostFacts } from '../agent/api.ts';
 import type { Context } from '../kernel/context.ts';
 import { invalid, notFound } from '../kernel/errors.ts';
 import { endpointsOf } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import type { HostTable } from './compute.tables.ts';
 import type { ComputeWorld } from './compute.world.ts';
 import { hostSelect, hostServers } from './host.store.ts';

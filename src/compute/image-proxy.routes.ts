@@ -1,9 +1,9 @@
-import { Type } from 'typebox';
 import { isoSeconds } from '../kernel/clock.ts';
 import type { Context } from '../kernel/context.ts';
 import { Failure, invalid, notFound } from '../kernel/errors.ts';
 import { endpointsOf } from '../kernel/http/endpoint.ts';
 import { isUuid } from '../kernel/ids.ts';
+import { Type } from '../kernel/type.ts';
 import type { ImageFilter, ImageStatus, ImageSummary } from '../image/port.ts';
 import type { ComputeWorld } from './compute.world.ts';
 import { pageMax } from './server-list.ts';

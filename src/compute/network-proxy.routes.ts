@@ -1,7 +1,7 @@
-import { Type } from 'typebox';
 import type { Context } from '../kernel/context.ts';
 import { notFound } from '../kernel/errors.ts';
 import { endpointsOf } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import type { ComputeWorld } from './compute.world.ts';
 
 /** Before 2.36 Nova had floating addresses and networks of its own; since then these calls are the network service's. */

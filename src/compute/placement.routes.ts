@@ -1,7 +1,7 @@
-import { Type } from 'typebox';
 import type { Context } from '../kernel/context.ts';
 import { conflict, invalid, notFound } from '../kernel/errors.ts';
 import { endpointsOf, type Endpoint } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import { version, versionText } from '../kernel/version.ts';
 import type { ClaimTable, HostTable } from './compute.tables.ts';
 import type { ComputeWorld } from './compute.world.ts';

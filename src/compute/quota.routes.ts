@@ -1,6 +1,6 @@
-import { Type } from 'typebox';
 import type { Context } from '../kernel/context.ts';
 import { byVersion, endpointsOf } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import {
   quotaResources,
   type ComputeWorld,

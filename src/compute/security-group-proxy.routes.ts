@@ -1,8 +1,8 @@
-import { Type } from 'typebox';
 import type { Context } from '../kernel/context.ts';
 import { Failure, invalid } from '../kernel/errors.ts';
 import { endpointsOf } from '../kernel/http/endpoint.ts';
 import { isUuid } from '../kernel/ids.ts';
+import { Type } from '../kernel/type.ts';
 import type { ComputeWorld } from './compute.world.ts';
 import { serverFor } from './server-get.ts';
 

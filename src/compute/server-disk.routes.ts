@@ -1,8 +1,8 @@
 import { addressShort } from './address-short.ts';
-import { Type } from 'typebox';
 import { invalid } from '../kernel/errors.ts';
 import type { Context } from '../kernel/context.ts';
 import { endpointsOf, type Reply } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import type { ComputeWorld } from './compute.world.ts';
 import { base64Check, boolOf, personalityCheck, uuidNormal } from './server-create.wire.ts';
 import { frameFor, serversSeen } from './server-get.ts';

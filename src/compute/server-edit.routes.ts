@@ -1,6 +1,6 @@
 import { addressShort } from './address-short.ts';
-import { Type } from 'typebox';
 import { byVersion, endpointsOf } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import type { ComputeWorld } from './compute.world.ts';
 import { serverDelete } from './server-delete.ts';
 import { serverLock, serverStateReset, serverUnlock, serverUpdateBy } from './server-edit.ts';

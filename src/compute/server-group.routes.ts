@@ -1,7 +1,7 @@
-import { Type } from 'typebox';
 import type { Context } from '../kernel/context.ts';
 import { invalid } from '../kernel/errors.ts';
 import { byVersion, endpointsOf } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import type { ServerGroupTable } from './compute.tables.ts';
 import type { ComputeWorld } from './compute.world.ts';
 import { Name } from './flavor.schema.ts';

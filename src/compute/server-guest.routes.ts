@@ -1,8 +1,8 @@
-import { Type } from 'typebox';
 import type { AgentClient, ServerDiagnostics } from '../agent/api.ts';
 import type { Context } from '../kernel/context.ts';
 import { conflict, Failure } from '../kernel/errors.ts';
 import { endpointsOf } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import type { ComputeWorld } from './compute.world.ts';
 import { hostOf } from './server-apply.ts';
 import { guardCheck, serverChange, type ActGuard } from './server-act.ts';

@@ -1,6 +1,6 @@
-import { Type } from 'typebox';
 import { invalid } from '../kernel/errors.ts';
 import { endpointsOf } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import type { ComputeWorld } from './compute.world.ts';
 import {
   metadataMissing,

@@ -1,4 +1,3 @@
-import { Type } from 'typebox';
 import type { Context } from '../kernel/context.ts';
 import { Failure, invalid, notFound } from '../kernel/errors.ts';
 import { endpointsOf } from '../kernel/http/endpoint.ts';
@@ -11,6 +10,7 @@ import { Addresses } from './server-reply.schema.ts';
 import { Ip, strict, Tag, Uuid } from './server.schema.ts';
 import { addressesView } from './server.view.ts';
 import { byVersion } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 
 const endpoint = endpointsOf<ComputeWorld>();
 const actionPath = '/v2.1/servers/:serverId/action';

@@ -1,5 +1,5 @@
-import { Type } from 'typebox';
 import { endpointsOf } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import type { ComputeWorld } from './compute.world.ts';
 import { serverPower } from './server-power.ts';
 import { strict } from './server.schema.ts';

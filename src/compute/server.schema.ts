@@ -1,5 +1,6 @@
-import { Type, type Static, type TProperties } from 'typebox';
+import type { Static, TProperties } from 'typebox';
 import { byVersion } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import { Bool, Count, Description, Name } from './flavor.schema.ts';
 
 export const strict = { additionalProperties: false };

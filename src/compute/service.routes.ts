@@ -1,10 +1,10 @@
-import { Type } from 'typebox';
 import { isoNaive } from '../kernel/clock.ts';
 import type { Context } from '../kernel/context.ts';
 import { flag } from '../kernel/db.ts';
 import { invalid, notFound } from '../kernel/errors.ts';
 import { endpointsOf } from '../kernel/http/endpoint.ts';
 import { isUuid } from '../kernel/ids.ts';
+import { Type } from '../kernel/type.ts';
 import type { HostTable } from './compute.tables.ts';
 import type { ComputeWorld } from './compute.world.ts';
 import { hostDownMs } from './host-sync.ts';

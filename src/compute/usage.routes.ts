@@ -1,8 +1,8 @@
-import { Type } from 'typebox';
 import { isoNaive } from '../kernel/clock.ts';
 import type { Context } from '../kernel/context.ts';
 import { invalid } from '../kernel/errors.ts';
 import { endpointsOf, type Input } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import type { ComputeWorld } from './compute.world.ts';
 import { pageMax } from './server-list.ts';
 import { usageList, type ServerUsage, type UsageWindow } from './usage.ts';

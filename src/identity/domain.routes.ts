@@ -1,5 +1,5 @@
-import { Type } from 'typebox';
 import { endpointsOf, type Endpoint } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import { DomainCreateBody, DomainReply, DomainUpdateBody } from './domain.schema.ts';
 import { domainCreate, domainDelete, domainGet, domainList, domainUpdate } from './domain.ts';
 import type { IdentityContext, IdentityWorld } from './identity.world.ts';

@@ -1,5 +1,5 @@
-import { Type } from 'typebox';
 import { endpointsOf, type Endpoint } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import type { Group } from './group.model.ts';
 import { GroupCreateBody, GroupReply, GroupUpdateBody } from './group.schema.ts';
 import {

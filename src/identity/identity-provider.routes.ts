@@ -1,5 +1,5 @@
-import { Type } from 'typebox';
 import { endpointsOf, type Endpoint } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import type { IdentityProvider } from './federation.model.ts';
 import { ProviderCreateBody, ProviderReply, ProviderUpdateBody } from './federation.schema.ts';
 import type { IdentityContext, IdentityWorld } from './identity.world.ts';

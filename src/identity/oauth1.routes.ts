@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { Type } from 'typebox';
 import { isoMicroseconds } from '../kernel/clock.ts';
 import { endpointsOf, type Endpoint, type Reply } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import {
   consumerCreate,
   consumerDelete,

@@ -1,4 +1,5 @@
-import { Type, type Static } from 'typebox';
+import type { Static } from 'typebox';
+import { Type } from '../kernel/type.ts';
 import { IdText, NameText, Nullable, Open, SelfLink } from './schema.ts';
 
 const attributes = { description: Type.Optional(Nullable(Type.String())) };

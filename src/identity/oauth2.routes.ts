@@ -1,6 +1,6 @@
-import { Type } from 'typebox';
 import { Failure } from '../kernel/errors.ts';
 import { endpointsOf, type Endpoint, type Reply } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import { authenticate } from './auth.ts';
 import type { IdentityContext, IdentityWorld } from './identity.world.ts';
 

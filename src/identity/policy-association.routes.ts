@@ -1,5 +1,5 @@
-import { Type } from 'typebox';
 import { endpointsOf, type Endpoint } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import { EndpointReply } from './catalog.schema.ts';
 import { endpointView } from './endpoint.routes.ts';
 import type { IdentityWorld } from './identity.world.ts';

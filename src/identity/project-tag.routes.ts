@@ -1,7 +1,7 @@
-import { Type } from 'typebox';
-import { Compile } from 'typebox/compile';
+import { Check } from 'typebox/schema';
 import { invalid, notFound } from '../kernel/errors.ts';
 import { endpointsOf, type Endpoint } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import type { IdentityContext, IdentityWorld } from './identity.world.ts';
 import { projectTagInsert, projectTagRemove, projectTagsSet } from './project.store.ts';
 import { TagList, tagsMax, TagText } from './project.schema.ts';
@@ -10,7 +10,6 @@ import { linkTo, noContent, selfLink } from './reply.ts';
 import { SelfLink } from './schema.ts';
 
 const endpoint = endpointsOf<IdentityWorld>();
-const tagText = Compile(TagText);
 
 const Tags = Type.Object({ tags: Type.Array(Type.String()), links: SelfLink });
 const path = '/v3/projects/:projectId/tags';
@@ -91,7 +90,7 @@ export const projectTagRoutes: readonly Endpoint<IdentityWorld>[] = [
     },
     async (context, { params: { projectId = '', tag = '' } }) => {
       await projectGet(context, projectId, 'identity:create_project_tag');
-      if (!tagText.Check(tag)) throw invalid('Invalid input for field/attribute tag.');
+      if (!Check(TagText, tag)) throw invalid('Invalid input for field/attribute tag.');
       const hasRoom = await context.world.db.write((tx) =>
         projectTagInsert(tx, projectId, { tag, limit: tagsMax }),
       );

@@ -1,6 +1,6 @@
-import { Type } from 'typebox';
 import { isoMicroseconds } from '../kernel/clock.ts';
 import { endpointsOf, type Endpoint } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import type { IdentityWorld } from './identity.world.ts';
 import { selfLink } from './reply.ts';
 import type { Revocation } from './revocation.model.ts';

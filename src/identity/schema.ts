@@ -1,4 +1,5 @@
-import { Type, type TObject, type TProperties, type TSchema } from 'typebox';
+import type { TObject, TProperties, TSchema } from 'typebox';
+import { Type } from '../kernel/type.ts';
 
 /** Limits of Keystone's own schemas. */
 export const IdText = Type.String({ minLength: 1, maxLength: 64, pattern: '^[a-zA-Z0-9-]+$' });

@@ -1,5 +1,5 @@
-import { Type } from 'typebox';
 import { endpointsOf, type Endpoint } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import { ServiceCreateBody, ServiceReply, ServiceUpdateBody } from './catalog.schema.ts';
 import type { ServiceRow } from './identity.tables.ts';
 import type { IdentityContext, IdentityWorld } from './identity.world.ts';

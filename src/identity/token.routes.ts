@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { Type } from 'typebox';
 import { forbidden } from '../kernel/errors.ts';
 import { endpointsOf, type Endpoint, type Reply } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import { authenticate, type MoreNeeded } from './auth.ts';
 import { catalogJson } from './catalog.ts';
 import type { IdentityContext, IdentityWorld } from './identity.world.ts';

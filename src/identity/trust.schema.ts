@@ -1,4 +1,5 @@
-import { Type, type Static } from 'typebox';
+import type { Static } from 'typebox';
+import { Type } from '../kernel/type.ts';
 import { RoleNamed } from './application-credential.schema.ts';
 import { RoleReply } from './role.schema.ts';
 import { IdText, Nullable, Open, SelfLink } from './schema.ts';

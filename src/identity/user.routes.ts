@@ -1,6 +1,6 @@
-import { Type } from 'typebox';
 import { isoMicroseconds } from '../kernel/clock.ts';
 import { endpointsOf, type Endpoint } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import { projectListOfUser } from './auth-scopes.ts';
 import { federatedView } from './federated-link.ts';
 import { groupView } from './group.routes.ts';

@@ -1,4 +1,5 @@
-import { Type, type Static } from 'typebox';
+import type { Static } from 'typebox';
+import { Type } from '../kernel/type.ts';
 import { IdText, NameText, Nullable, Open, OpenPartial, OptionsText, SelfLink } from './schema.ts';
 
 const Flag = Type.Optional(Nullable(Type.Boolean()));

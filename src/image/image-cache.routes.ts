@@ -1,5 +1,5 @@
-import { Type } from 'typebox';
 import { endpointsOf, type Endpoint } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import { imageCacheAdd, imageCacheClear, imageCacheRemove, imageCacheShow } from './image-cache.ts';
 import type { HostCopy, ImageWorld } from './image.world.ts';
 

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { Type } from 'typebox';
 import { Failure, invalid } from '../kernel/errors.ts';
 import { endpointsOf, type Endpoint } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import { contentRangeParse, imageDownload, rangeParse } from './image-download.ts';
 import { imageStage, imageUpload } from './image-upload.ts';
 import type { ImageWorld } from './image.world.ts';

@@ -1,9 +1,9 @@
-import { Type } from 'typebox';
 import { endpointsOf, type Endpoint, type Reply } from '../kernel/http/endpoint.ts';
 import type { ImageContext, ImageWorld } from './image.world.ts';
 import { importMethods } from './import/import.schema.ts';
 import { publishedSchemas } from './published-schemas.ts';
 import { forbidden } from '../kernel/errors.ts';
+import { Type } from '../kernel/type.ts';
 import { projectOf } from './image-access.ts';
 import { quotaLimitsOf, quotaUsage } from './image-quota.ts';
 import { quotaNames } from './image.model.ts';

@@ -3,10 +3,11 @@
  * A new location is an address of the web, asked before it is written down: how many bytes there are, whether they are
  * safe, and their hash if nobody says it.
  */
-import { Type, type Static } from 'typebox';
-import { Compile } from 'typebox/compile';
+import type { Static } from 'typebox';
+import { Check } from 'typebox/schema';
 import type { Tx } from '../kernel/db.ts';
 import { conflict, forbidden, invalid } from '../kernel/errors.ts';
+import { Type } from '../kernel/type.ts';
 import { imageAuthorize, imageSee, targetOf, type Seen } from './image-access.ts';
 import { storeOf } from './image-blob.ts';
 import { blobDoom, blobInsert, blobLive, blobMetadataSet, type Blob } from './image-blob.store.ts';
@@ -35,7 +36,7 @@ const Location = Type.Object({
   ),
 });
 type Location = Static<typeof Location>;
-const [one, many] = [Compile(Location), Compile(Type.Array(Location))];
+const Locations = Type.Array(Location);
 
 export interface LocationView {
   readonly url: string;
@@ -96,11 +97,11 @@ export async function locationsFind(
   for (const { operation, position, value } of changes) {
     if (operation === 'remove') found.push({ operation, position });
     else if (operation === 'add') {
-      if (!one.Check(value)) throw invalid('A location has a url, metadata, and no more.');
+      if (!Check(Location, value)) throw invalid('A location has a url, metadata, and no more.');
       statusCheck(image, 'add');
       found.push({ operation, position, taken: await locationTake(world, image, value) });
     } else {
-      if (position !== null || !many.Check(value))
+      if (position !== null || !Check(Locations, value))
         throw invalid('Locations are replaced all at once.');
       statusCheck(image, 'replace');
       const taken: Taken[] = [];

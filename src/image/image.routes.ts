@@ -1,6 +1,6 @@
-import { Type } from 'typebox';
 import { invalid } from '../kernel/errors.ts';
 import { endpointsOf, type Endpoint } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import { blobsReclaim } from './image-blob.ts';
 import { imageNewParse } from './image-edit.ts';
 import { listParse } from './image-list.ts';

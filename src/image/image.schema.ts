@@ -1,6 +1,7 @@
-import { Type, type Static } from 'typebox';
-import { Compile, type Validator } from 'typebox/compile';
+import type { Static } from 'typebox';
+import { Check } from 'typebox/schema';
 import { invalid } from '../kernel/errors.ts';
+import { Type } from '../kernel/type.ts';
 import { containerFormats, diskFormats, statuses, visibilities } from './image.model.ts';
 
 const nullable = (values: readonly string[]) =>
@@ -109,13 +110,9 @@ export type MemberStatus = Static<typeof memberFields.status>;
 export type EditableName = keyof typeof editable;
 export const isEditableName = (name: string): name is EditableName => Object.hasOwn(editable, name);
 
-const compiled = new Map<EditableName, Validator>();
-
 /** One attribute of a change, held against the schema that also validates new images. */
 export function attributeCheck(name: EditableName, value: unknown): void {
-  const validator = compiled.get(name) ?? Compile(editable[name]);
-  compiled.set(name, validator);
-  if (!validator.Check(value)) {
+  if (!Check(editable[name], value)) {
     throw invalid(
       `Provided object does not match schema 'image': ${JSON.stringify(value)} is not valid for ${name}`,
     );

@@ -1,7 +1,6 @@
 import { parse, TomlError } from 'smol-toml';
 import type { Static, TObject, TSchema } from 'typebox';
-import { Compile } from 'typebox/compile';
-import { Default } from 'typebox/value';
+import { Check, Errors } from 'typebox/schema';
 import { ConfigError, type ConfigFault } from './config-error.ts';
 
 /** A file that was read, so that later checks can name its lines too. */
@@ -20,9 +19,8 @@ export function configParse<Schema extends TObject>(
   text: string,
   file: string,
 ): ConfigFile<Static<Schema>> {
-  const value: unknown = Default(schema, tomlParse(text, file));
-  const check = Compile(schema);
-  if (!check.Check(value)) throw new ConfigError(file, faultsOf(schema, value, text));
+  const value = defaulted(schema, tomlParse(text, file));
+  if (!Check(schema, value)) throw new ConfigError(file, faultsOf(schema, value, text));
   return {
     value,
     refuse: (key, message) =>
@@ -42,13 +40,26 @@ function tomlParse(text: string, file: string): unknown {
   }
 }
 
+/** What a value leaves out, from the schema; its tables are filled in place. */
+function defaulted(schema: TSchema, given: unknown): unknown {
+  const { default: preset, properties = {} } = schema as Annotated;
+  const value = given === undefined ? structuredClone(preset) : given;
+  if (typeof value !== 'object' || value === null) return value;
+  const table = value as Record<string, unknown>;
+  for (const [name, property] of Object.entries(properties)) {
+    const member = defaulted(property, table[name]);
+    if (member !== undefined) table[name] = member;
+  }
+  return value;
+}
+
 function faultsOf(schema: TObject, value: unknown, text: string): ConfigFault[] {
   const faults = new Map<string, ConfigFault>();
   const add = (path: readonly string[], message: string): void => {
     const key = path.join('.');
     if (!faults.has(key)) faults.set(key, { key, line: lineOf(text, path), message });
   };
-  const errors = Compile(schema).Errors(value);
+  const [, errors] = Errors(schema, value);
   for (const { keyword, instancePath, params } of errors) {
     const path = instancePath.split('/').slice(1);
     if (keyword === 'additionalProperties') {
@@ -77,6 +88,7 @@ function keysText(path: readonly string[], known: readonly string[]): string {
 }
 
 interface Annotated {
+  readonly default?: unknown;
   readonly allowed?: string;
   readonly type?: string;
   readonly anyOf?: readonly Annotated[];

@@ -1,8 +1,9 @@
-import { Type, type Static } from 'typebox';
+import type { Static } from 'typebox';
 import { sql, type SqlBool } from 'kysely';
 import { flag } from '../kernel/db.ts';
 import { conflict } from '../kernel/errors.ts';
 import type { Endpoint } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import { agentsEnsure } from './agent.store.ts';
 import { flagged, text, type Act, type Collection, type Loaded } from './collection.ts';
 import { deleteEndpoint, readEndpoints, updateEndpoint } from './collection.routes.ts';

@@ -1,5 +1,5 @@
-import { Type } from 'typebox';
 import { notFound } from '../kernel/errors.ts';
+import { Type } from '../kernel/type.ts';
 import { topologyEnsure, topologyFind, topologyParts } from './auto-topology.ts';
 import { endpoint } from './collection.routes.ts';
 import { resourceFind, type Act } from './collection.ts';

@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '../kernel/type.ts';
 import { endpoint } from './collection.routes.ts';
 import { listQueryParse } from './list-query.ts';
 

@@ -1,6 +1,7 @@
 /** Makes the endpoints of a collection out of its description. */
-import { Type, type Static, type TSchema } from 'typebox';
+import type { Static, TSchema } from 'typebox';
 import { endpointsOf, type Endpoint, type Input } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import {
   resourceFind,
   viewShown,

@@ -1,4 +1,5 @@
-import { Type, type Static, type TProperties, type TSchema } from 'typebox';
+import type { Static, TProperties, TSchema } from 'typebox';
+import { Type } from '../kernel/type.ts';
 
 /** Clients write booleans and numbers as text too, and Neutron has always understood them. */
 export const BooleanLike = Type.Union([

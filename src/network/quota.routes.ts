@@ -1,5 +1,5 @@
-import { Type } from 'typebox';
 import { invalid } from '../kernel/errors.ts';
+import { Type } from '../kernel/type.ts';
 import { endpoint } from './collection.routes.ts';
 import type { NetworkContext } from './collection.ts';
 import { asInteger, IntegerLike } from './collection.schema.ts';

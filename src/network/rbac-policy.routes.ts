@@ -1,8 +1,9 @@
 /** Who else may use a network: the rows behind `shared` and `router:external`, one by one. */
-import { Type, type Static } from 'typebox';
+import type { Static } from 'typebox';
 import { sql, type SqlBool } from 'kysely';
 import { flag } from '../kernel/db.ts';
 import { conflict } from '../kernel/errors.ts';
+import { Type } from '../kernel/type.ts';
 import {
   authorizeWish,
   ofProject,

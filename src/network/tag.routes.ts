@@ -1,6 +1,6 @@
-import { Type } from 'typebox';
 import { notFound } from '../kernel/errors.ts';
 import type { Endpoint } from '../kernel/http/endpoint.ts';
+import { Type } from '../kernel/type.ts';
 import { endpoint } from './collection.routes.ts';
 import { resourceFind, type Collection, type NetworkContext } from './collection.ts';
 import { Strings } from './collection.schema.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Compile } from 'typebox/compile';
+import { Compile } from 'typebox/schema';
 import { Failure } from '../../src/kernel/errors.ts';
 import { mappingApply, patternsCheck, type Mapped } from '../../src/identity/mapping-rules.ts';
 import { MappingBody, type MappingRule } from '../../src/identity/mapping.schema.ts';

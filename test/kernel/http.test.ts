@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import { Type } from 'typebox';
 import type { Api } from '../../src/kernel/http/api.ts';
 import { byVersion, endpointsOf } from '../../src/kernel/http/endpoint.ts';
+import { Type } from '../../src/kernel/type.ts';
 import { version } from '../../src/kernel/version.ts';
 import { apiServe, memberOf } from '../support/api.ts';
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Compile } from 'typebox/compile';
+import { Compile } from 'typebox/schema';
 import { mappingApply, type GroupNamed } from '../../src/identity/mapping-rules.ts';
 import { MappingBody, type MappingRule } from '../../src/identity/mapping.schema.ts';
 import { Failure } from '../../src/kernel/errors.ts';

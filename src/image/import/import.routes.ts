@@ -1,7 +1,7 @@
-import { Type } from 'typebox';
 import { Failure, invalid, notFound } from '../../kernel/errors.ts';
 import { endpointsOf, type Endpoint } from '../../kernel/http/endpoint.ts';
 import { isUuid } from '../../kernel/ids.ts';
+import { Type } from '../../kernel/type.ts';
 import { imageSee, projectOf } from '../image-access.ts';
 import { headerText } from '../image-file.routes.ts';
 import type { ImageContext, ImageWorld } from '../image.world.ts';

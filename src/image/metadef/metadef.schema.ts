@@ -1,4 +1,5 @@
-import { Type, type Static, type TSchema } from 'typebox';
+import type { Static, TSchema } from 'typebox';
+import { Type } from '../../kernel/type.ts';
 
 const type = Type.Union([
   Type.Literal('array'),

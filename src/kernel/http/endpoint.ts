@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Static, TSchema } from 'typebox';
-import { Compile, type Validator } from 'typebox/compile';
+import { Compile, type Validator } from 'typebox/schema';
 import type { Context } from '../context.ts';
 import { Failure } from '../errors.ts';
 import { version, versionCompare, type Version } from '../version.ts';
@@ -111,7 +111,8 @@ function validatorOf({ body }: Route): Endpoint<unknown>['validate'] {
 
 function invalidBody(compiled: Validator, value: unknown): Failure {
   // An unknown property is reported where it stands, by no schema, and by the object that has it: the latter names it.
-  const errors = compiled.Errors(value).filter(({ keyword }) => keyword !== 'boolean');
+  const [, all] = compiled.Errors(value);
+  const errors = all.filter(({ keyword }) => keyword !== 'boolean');
   // A failing union reports itself last and its branches first: the deepest path says most.
   const first = errors.toSorted((a, b) => b.instancePath.length - a.instancePath.length)[0];
   const path = first?.instancePath.split('/').filter(Boolean).join('.') ?? '';

@@ -1,4 +1,5 @@
-import { Type, type TSchema } from 'typebox';
+import type { TSchema } from 'typebox';
+import { Type } from '../type.ts';
 import type { Api } from './api.ts';
 import { endpointsOf, type ByVersion, type Endpoint, type Route } from './endpoint.ts';
 

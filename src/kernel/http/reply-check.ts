@@ -1,5 +1,5 @@
 import type { TSchema } from 'typebox';
-import { Compile, type Validator } from 'typebox/compile';
+import { Compile, type Validator } from 'typebox/schema';
 import type { Reply, Route } from './endpoint.ts';
 
 const compiledSchemas = new WeakMap<TSchema, Validator>();
@@ -19,8 +19,7 @@ export function replyCheck(route: Route, { status, body, bytes }: Reply): void {
   const compiled = compiledSchemas.get(schema) ?? Compile(schema);
   compiledSchemas.set(schema, compiled);
   if (compiled.Check(wire)) return;
-  const errors = compiled
-    .Errors(wire)
-    .map(({ instancePath, message }) => `${instancePath} ${message}`);
-  throw new Error(`${route.id} answered other than it declares: ${errors.slice(0, 3).join('; ')}`);
+  const [, errors] = compiled.Errors(wire);
+  const texts = errors.slice(0, 3).map(({ instancePath, message }) => `${instancePath} ${message}`);
+  throw new Error(`${route.id} answered other than it declares: ${texts.join('; ')}`);
 }
