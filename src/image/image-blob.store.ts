@@ -175,11 +175,13 @@ export async function blobAbandoned(
 export async function blobDoomed(
   tx: Tx<ImageTables>,
   now: number,
+  store: string,
   imageId: string | null,
 ): Promise<Blob[]> {
   const all = tx
     .selectFrom('image_blob')
     .selectAll()
+    .where('store', '=', store)
     .where('state', '=', 'doomed')
     .where('held_until', '<', now)
     .limit(1_000);

@@ -1,3 +1,4 @@
+import { causesOf } from '../kernel/errors.ts';
 import type { Reconciler } from '../kernel/reconciler.ts';
 import {
   blobAbandoned,
@@ -33,7 +34,13 @@ export function imageSweep(world: ImageWorld): Reconciler {
       await blobsReclaim(world, null);
       for (const store of [...world.stores, world.staging]) {
         if (signal.aborted) return;
-        await strangersRemove(world, store, signal);
+        // A store that does not answer keeps no other from being swept.
+        await strangersRemove(world, store, signal).catch((error: unknown) =>
+          world.log.warning('a store could not be swept', {
+            store: store.id,
+            causes: causesOf(error),
+          }),
+        );
       }
     },
   };

@@ -175,3 +175,48 @@ test('a store that is down makes its images unavailable, and nothing else', asyn
   assert.equal((await server.call('GET', `/image/v2/images/${id}/file`)).status, 503);
   assert.equal((await server.call('GET', `/image/v2/images/${id}`)).status, 200);
 });
+
+test('a store that does not answer keeps no other from being swept, however much of it is to go', async () => {
+  await using server = await imageServe();
+  const { house } = server;
+  const stores = house.world.stores as ImageStore[];
+  const [healthy] = stores;
+  assert.ok(healthy);
+  const down = (): never => {
+    throw new Error('the store is down');
+  };
+  const image_id = await server.create();
+  let asked = 0;
+  stores.unshift({
+    ...healthy,
+    id: 'down',
+    remove: async () => {
+      asked++;
+      down();
+    },
+    keys: down,
+  });
+  const row = (n: number, store: string) => ({
+    id: `blob-${n}`,
+    image_id,
+    store,
+    key: `${key.slice(0, -4)}${String(n).padStart(4, '0')}`,
+    state: 'doomed' as const,
+    size: null,
+    virtual_size: null,
+    md5: null,
+    sha512: null,
+    metadata: null,
+    held_until: 0,
+    created_at: n,
+  });
+  await house.world.db.write(async (tx) => {
+    for (let n = 0; n < 1_000; n++) await blobInsert(tx, row(n, 'down'));
+    await blobInsert(tx, row(1_000, 'file'));
+  });
+  writeFileSync(join(house.directory, row(1_000, 'file').key), 'x');
+  writeFileSync(join(house.directory, key), 'x');
+  await imageSweep(house.world).run(forever);
+  assert.deepEqual(house.files(), []);
+  assert.ok(asked < 10, `it was asked ${asked} times`);
+});
