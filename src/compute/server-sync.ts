@@ -50,6 +50,7 @@ class ServerSync {
   readonly #unknownSince = new Map<string, number>();
   #isAllDue = true;
   #fullAt = 0;
+  #lease: AbortSignal | null = null;
   #wake: () => void = () => {};
 
   constructor(world: ComputeWorld, parts: Parts) {
@@ -72,13 +73,17 @@ class ServerSync {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const isAnew = this.#isAllDue;
+    // Another may have held the lease meanwhile.
+    const isAnew = this.#isAllDue || this.#lease !== signal;
+    this.#lease = signal;
     this.#isAllDue = false;
     try {
       await this.#reports(isAnew, signal);
       await this.#rewire(signal);
     } catch (error) {
       this.#isAllDue ||= isAnew;
+      // What was reported is forgotten: all are compared.
+      this.#fullAt = 0;
       throw error;
     }
   }
@@ -86,13 +91,18 @@ class ServerSync {
   async #reports(isAnew: boolean, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#parts;
     const isFull = isAnew || clock.now() - this.#fullAt >= fullEveryMs;
-    const ids = isFull ? await this.#everyId() : [...this.#reported];
+    const reported = [...this.#reported];
+    // Forgotten before anything is read: what is reported from here on is for the next run.
     this.#reported.clear();
+    const ids = isFull ? await this.#everyId() : reported;
     // Whoever looked before may have ended before it told the guests.
     if (isAnew) for (const id of ids) this.#rewired.add(id);
     if (isFull) {
       this.#fullAt = clock.now();
-      await strandedRelease(this.#world, this.#parts);
+      // One that cannot be let go keeps none from being compared.
+      await strandedRelease(this.#world, this.#parts).catch((error: unknown) =>
+        log.warning('a stranded server could not be let go', { causes: causesOf(error) }),
+      );
     }
     for (let at = 0; at < ids.length && !signal.aborted; at += batchSize) {
       const batch = ids.slice(at, at + batchSize);

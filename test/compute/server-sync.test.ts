@@ -94,6 +94,24 @@ test('what changed while no control ran is told to the guest by the next', async
   await until('the guest knows its address', () => floatingOf(next, id).includes('172.24.9.9'));
 });
 
+test('what was reported is compared again when the database could not be read', async () => {
+  await using house = await computeHouse();
+  const id = await house.create();
+  await house.until(id, active);
+  await house.quiet();
+  const { cell } = house.world;
+  const read = cell.read.bind(cell);
+  const failed = Promise.withResolvers<void>();
+  cell.read = async () => {
+    cell.read = read;
+    failed.resolve();
+    throw new Error('the connection was cut');
+  };
+  agentOf(house).processEnd(id, 'crashed');
+  await failed.promise;
+  await house.until(id, ({ status }) => status === 'SHUTOFF');
+});
+
 test('a server that its host lost is put there again', async () => {
   await using house = await computeHouse();
   const id = await house.create();
