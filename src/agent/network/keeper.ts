@@ -126,16 +126,22 @@ interface Retry {
 function retryOpen({ clock }: { readonly clock: Clock }, work: () => Promise<boolean>): Retry {
   const stopped = new AbortController();
   let isRunning = false;
+  let isWoken = false;
   return {
-    wake: () => void run(),
+    wake() {
+      isWoken = true;
+      if (!isRunning) void run();
+    },
     stop: () => stopped.abort(),
   };
 
   async function run(): Promise<void> {
-    if (isRunning) return;
     isRunning = true;
-    do await clock.sleep(retryMs, stopped.signal);
-    while (!stopped.signal.aborted && !(await work()));
+    while (isWoken && !stopped.signal.aborted) {
+      await clock.sleep(retryMs, stopped.signal);
+      isWoken = false;
+      if (!stopped.signal.aborted && !(await work())) isWoken = true;
+    }
     isRunning = false;
   }
 }

@@ -148,3 +148,51 @@ test('an id that is none never becomes a path', async (t) => {
     TypeError,
   );
 });
+
+test('a document that fails at the moment when the last other one is in force again is tried again', async (t) => {
+  const [one, other] = [external.id, external.id.replace(/1$/, '2')];
+  // At one of these distances, in turns of the queue of promises, nobody is awake any more.
+  for (let distance = 0; distance < 40; distance++) {
+    const directory = await mkdtemp(join(tmpdir(), 'welkin-keeper-'));
+    t.after(() => rm(directory, { recursive: true, force: true }));
+    const sleepers: (() => void)[] = [];
+    const clock: Clock = {
+      now: () => 0,
+      sleep: () => new Promise((resolve) => sleepers.push(resolve)),
+    };
+    const failing = new Set([one]);
+    let isBack = false;
+    const keeper = await keeperOpen<ExternalWanted>({
+      of: 'external',
+      directory,
+      apply: async ({ id }) => {
+        if (failing.has(id)) throw new AgentFailure('no_network', 'not now');
+        if (id !== one || isBack) return;
+        isBack = true;
+        void otherFail();
+      },
+      remove: async () => {},
+      report: () => {},
+      clock,
+      log: silentLog,
+    });
+    const otherFail = async (): Promise<void> => {
+      for (let n = 0; n < distance; n++) await Promise.resolve();
+      failing.add(other);
+      keeper.renew(other);
+    };
+    const turn = async (): Promise<void> => {
+      for (const resolve of sleepers.splice(0)) resolve();
+      await new Promise((resolve) => setImmediate(resolve));
+    };
+    await keeper.put(other, { wanted: { ...external, id: other }, digest: 'a' });
+    await assert.rejects(keeper.put(one, { wanted: external, digest: 'a' }), /not now/);
+    failing.clear();
+    await turn();
+    failing.clear();
+    for (let n = 0; n < 3; n++) await turn();
+    const errors = keeper.documents().map(({ error }) => error);
+    assert.deepEqual(errors, [null, null], `at a distance of ${distance}`);
+    await keeper.stop();
+  }
+});
