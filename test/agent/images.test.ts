@@ -122,3 +122,16 @@ test('what a killed agent left half made is removed', async (t) => {
   assert.equal(cache.get('four'), null);
   assert.deepEqual(readdirSync(directory), []);
 });
+
+test('an image that comes again while it is deleted is kept', async (t) => {
+  const directory = directoryMake(t);
+  const cache = await imageCacheOpen(directory);
+  const bytes = randomBytes(100);
+  for (let n = 0; n < 20; n++) {
+    await cache.put(factsOf(bytes), inPieces(bytes));
+    await Promise.all([cache.delete('one'), cache.put(factsOf(bytes), inPieces(bytes))]);
+    assert.ok(cache.get('one'));
+    assert.deepEqual(readdirSync(directory).toSorted(), ['one.json', 'one.raw'], `turn ${n}`);
+    await cache.delete('one');
+  }
+});

@@ -7,6 +7,7 @@ import { mkdir, open, readdir, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { conflict, invalid } from '../../kernel/errors.ts';
 import type { ImageFacts } from '../api.ts';
+import { turnsOpen } from '../network/turns.ts';
 import { fileReplace, jsonRead, jsonWrite, writeAll } from './files.ts';
 import { qcow2HeadBytes, qcow2HeaderRead } from './qcow2.ts';
 
@@ -37,7 +38,7 @@ const zeroes = Buffer.alloc(bufferBytes);
 class Cache implements ImageCache {
   readonly #directory: string;
   readonly #images = new Map<string, CachedImage>();
-  readonly #puts = new Map<string, Promise<void>>();
+  readonly #turns = turnsOpen();
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -73,28 +74,25 @@ class Cache implements ImageCache {
     return this.list().find((image) => image.path === path)?.imageId ?? null;
   }
 
-  async put(facts: ImageFacts, bytes: AsyncIterable<Uint8Array>): Promise<void> {
-    // Whoever brings the same image at the same time waits for the first, and brings its own bytes if that one fails.
-    for (let other = this.#puts.get(facts.imageId); other !== undefined;) {
-      await other.catch(() => {});
-      other = this.#puts.get(facts.imageId);
-    }
-    const known = this.#images.get(facts.imageId);
-    if (known !== undefined) {
+  /** Whoever brings an image that is being brought waits, and brings its own bytes if those were not good. */
+  put(facts: ImageFacts, bytes: AsyncIterable<Uint8Array>): Promise<void> {
+    return this.#turns.alone(facts.imageId, async () => {
+      const known = this.#images.get(facts.imageId);
+      if (known === undefined) return this.#write(facts, bytes);
       if (known.sha512 === facts.sha512) return;
       throw conflict(`This host has other bytes for image ${facts.imageId}.`);
-    }
-    const put = this.#write(facts, bytes);
-    this.#puts.set(facts.imageId, put);
-    await put.finally(() => this.#puts.delete(facts.imageId));
+    });
   }
 
   async delete(imageId: string): Promise<void> {
     const image = this.#images.get(imageId);
     if (image === undefined) return;
+    // From now on nobody builds on it.
     this.#images.delete(imageId);
-    await rm(join(this.#directory, `${imageId}.json`), { force: true });
-    await rm(image.path, { force: true });
+    await this.#turns.alone(imageId, async () => {
+      await rm(join(this.#directory, `${imageId}.json`), { force: true });
+      await rm(image.path, { force: true });
+    });
   }
 
   async #write(facts: ImageFacts, bytes: AsyncIterable<Uint8Array>): Promise<void> {
