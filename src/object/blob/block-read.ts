@@ -2,6 +2,7 @@ import { createDecipheriv, type Decipheriv } from 'node:crypto';
 import { readSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
+import { bufferTake } from '../../kernel/buffer-free.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { ByteRange } from '../object.model.ts';
 import { DamagedBlob, type Blob } from './blob.model.ts';
@@ -65,7 +66,7 @@ export class BlockReader {
   }
 }
 
-/** One block as stored, held against its sum. A new buffer each time: the socket may still be sending the last one. */
+/** One block as stored, held against its sum; the caller's to keep: the socket may still be sending the last one. */
 export async function blockRead(
   reader: BlockReader,
   file: FileHandle,
@@ -73,7 +74,7 @@ export async function blockRead(
   number: number,
 ): Promise<Buffer> {
   const size = Math.min(blockBytes, blob.sizeBytes - number * blockBytes);
-  const block = Buffer.allocUnsafeSlow(size);
+  const block = size === blockBytes ? bufferTake() : Buffer.allocUnsafeSlow(size);
   const bytesRead = await reader.read(file, block, blob.at + number * blockBytes);
   if (bytesRead === size && crc32(block) === sumOf(blob, number)) return block;
   throw new DamagedBlob(`block ${number} of ${blob.id} differs from its sum`);

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { getDefaultHighWaterMark } from 'node:stream';
 import { bufferFree } from '../../kernel/buffer-free.ts';
@@ -35,14 +34,9 @@ export async function bodySend(
 
 /** False: the client left first. */
 async function drained(response: ServerResponse): Promise<boolean> {
-  const done = new AbortController();
-  const { signal } = done;
-  try {
-    return await Promise.race([
-      once(response, 'drain', { signal }).then(() => true),
-      once(response, 'close', { signal }).then(() => false),
-    ]);
-  } finally {
-    done.abort();
-  }
+  const { promise, resolve } = Promise.withResolvers<void>();
+  response.on('drain', resolve).on('close', resolve);
+  await promise;
+  response.off('drain', resolve).off('close', resolve);
+  return !response.destroyed;
 }
