@@ -11,6 +11,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 export interface Ceph extends AsyncDisposable {
   readonly port: number;
   readonly keys: { readonly access: string; readonly secret: string };
+  /** Monitor, manager, storage daemon and gateway. */
+  readonly pids: readonly number[];
 }
 
 const packages = ['ceph-mon', 'ceph-mgr', 'ceph-osd', 'radosgw'];
@@ -75,7 +77,8 @@ export async function cephStart(): Promise<Ceph> {
     const owner = ['--uid', 'welkin', '--display-name', 'welkin'];
     const pair = ['--access-key', keys.access, '--secret-key', keys.secret];
     run('radosgw-admin', '-n', 'client.rgw', 'user', 'create', ...owner, ...pair);
-    return { port, keys, [Symbol.asyncDispose]: dispose };
+    const pids = children.map(({ pid = 0 }) => pid);
+    return { port, keys, pids, [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();
     throw error;

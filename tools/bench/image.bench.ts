@@ -1,25 +1,27 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
+import { createReadStream, mkdtempDisposableSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { Agent, request, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Cloud } from '../../test/support/cloud.ts';
-import { measure, type Bench, type Measure } from './bench.ts';
+import { measure, type Bench, type BenchContext, type Measure, type Reference } from './bench.ts';
 import { adminToken, controlCpuSec } from './control-load.ts';
+import { glanceStart, type ImagePeer } from './image-peer.ts';
+import { cpuSecOf } from './peer.ts';
 
 const gib = 2 ** 30;
 const records = 10_000;
 const connections = 16;
 const rounds = 3;
 
+/** A service of images. */
 interface House {
-  readonly cloud: Cloud;
+  readonly imagesUrl: string;
   readonly token: string;
-  readonly agent: Agent;
-  /** Of the control program, so far. */
+  readonly agent: Agent | false;
+  /** Of its programs, so far. */
   readonly cpuSec: () => number;
 }
 
@@ -32,14 +34,14 @@ interface Ask {
 }
 
 /** Resolves with the answer when its head is there. */
-function ask({ cloud, token, agent }: House, { method, path, body, type, sizeBytes }: Ask) {
+function ask({ imagesUrl, token, agent }: House, { method, path, body, type, sizeBytes }: Ask) {
   return new Promise<IncomingMessage>((resolve, reject) => {
     const headers = {
       'X-Auth-Token': token,
       ...(type !== undefined && { 'Content-Type': type }),
       ...(sizeBytes !== undefined && { 'Content-Length': sizeBytes }),
     };
-    const asked = request(new URL(`/image/v2${path}`, cloud.apiUrl), { method, headers, agent });
+    const asked = request(`${imagesUrl}${path}`, { method, headers, agent });
     asked.on('response', (answer) => {
       if ((answer.statusCode ?? 500) < 300) resolve(answer);
       else reject(new Error(`${method} ${path} answered ${answer.statusCode}`));
@@ -112,28 +114,36 @@ async function bytesRound(house: House, path: string, block: Buffer): Promise<Ro
 }
 
 /** The better of each, in turns: whatever else the machine does only adds. */
-async function bytesBench(house: House): Promise<Measure[]> {
-  const directory = mkdtempSync(join(tmpdir(), 'welkin-bench-'));
-  const path = join(directory, 'image');
+async function bytesBench(house: House, glance: House | null): Promise<Measure[]> {
+  using directory = mkdtempDisposableSync(join(tmpdir(), 'welkin-bench-'));
+  const path = join(directory.path, 'image');
   await using file = await open(path, 'w');
   const block = Buffer.alloc(1 << 20, 'an image that does not compress to nothing');
   for (let at = 0; at < gib; at += block.length) await file.write(block);
-  const all: Round[] = [];
-  while (all.length < rounds) all.push(await bytesRound(house, path, block));
-  const plain = await plainCopy(path, join(directory, 'copy'));
-  rmSync(directory, { recursive: true });
-  const best = (of: keyof Round): number => Math.min(...all.map((round) => round[of]));
-  const references = [{ what: 'dd with md5sum and sha512sum', value: plain }];
+  const ours: Round[] = [];
+  const theirs: Round[] = [];
+  while (ours.length < rounds) {
+    ours.push(await bytesRound(house, path, block));
+    if (glance !== null) theirs.push(await bytesRound(glance, path, block));
+  }
+  const plain = await plainCopy(path, join(directory.path, 'copy'));
+  const best = (of: keyof Round, all = ours): number => Math.min(...all.map((round) => round[of]));
+  const byGlance = (of: keyof Round): Reference[] =>
+    glance === null ? [] : [{ what: 'Glance', value: best(of, theirs) }];
+  const byHand = { what: 'dd with md5sum and sha512sum', value: plain };
   const speed = best('hashesSec') / best('uploadSec');
   return [
     measure('upload of 1 GiB', best('uploadCpuSec'), 'CPU-s', {
       target: { atMost: 6 },
-      references,
+      references: [byHand, ...byGlance('uploadCpuSec')],
     }),
     measure('speed of that upload', speed, 'of the speed of its hashes, one after the other', {
       target: { atLeast: 0.9 },
     }),
-    measure('download of 1 GiB', best('downloadCpuSec'), 'CPU-s', { target: { atMost: 1.3 } }),
+    measure('download of 1 GiB', best('downloadCpuSec'), 'CPU-s', {
+      target: { atMost: 1.3 },
+      references: byGlance('downloadCpuSec'),
+    }),
   ];
 }
 
@@ -176,14 +186,28 @@ export const bench: Bench = {
   about: 'images: 1 GiB up and down, records, lists',
   async run(context) {
     const cloud = await context.cloud();
+    const imagesUrl = `${cloud.apiUrl}/image/v2`;
     const token = await adminToken(cloud);
     const cpuSec = await controlCpuSec(cloud);
+    // A connection for each request: one that is kept may be closed while the hashes are made.
+    const ours = { imagesUrl, token, cpuSec, agent: false } as const;
     const agent = new Agent({ keepAlive: true, maxSockets: connections });
-    const house = { cloud, token, agent, cpuSec };
     try {
-      return [...(await bytesBench(house)), ...(await recordsBench(house))];
+      await using glance = await glanceFound(context);
+      const theirs = glance && { ...ours, ...glance, cpuSec: () => cpuSecOf(glance.pids()) };
+      return [...(await bytesBench(ours, theirs)), ...(await recordsBench({ ...ours, agent }))];
     } finally {
       agent.destroy();
     }
   },
 };
+
+/** Null, and it is said why, where it cannot be had. */
+async function glanceFound({ print }: BenchContext): Promise<ImagePeer | null> {
+  try {
+    return await glanceStart();
+  } catch (error) {
+    print(`image: without Glance: ${String(error)}`);
+    return null;
+  }
+}

@@ -1,77 +1,101 @@
-import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { writeFileSync } from 'node:fs';
-import { tmpdir, userInfo } from 'node:os';
-import { join, resolve } from 'node:path';
-import { S3Client } from '../../test/support/object-store.ts';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { freemem, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { cephStart } from '../../test/support/ceph.ts';
 import { freePort } from '../../test/support/free-port.ts';
+import { S3Client } from '../../test/support/object-store.ts';
+import { peerStart, python, type Peer, type PeerPlace, type PeerSetUp } from './peer.ts';
 
-/** A server of objects and the processes that spend CPU for it. */
-export interface Peer {
+/** A server of objects. */
+export interface ObjectPeer extends Peer {
   readonly client: S3Client;
-  readonly pids: () => readonly number[];
 }
 
-/**
- * nginx with WebDAV: it does not synchronise what it writes, so it is a bound and no peer. Debian's program without its
- * package: nothing is set up on this machine. Null: it cannot be had.
- */
-export async function nginxStart(): Promise<(Peer & AsyncDisposable) | null> {
-  const program = programFind('nginx', 'usr/sbin/nginx');
-  if (program === null) return null;
-  const folder = mkdtempSync(join(tmpdir(), 'welkin-nginx-'));
+async function objectPeerStart(
+  client: S3Client,
+  setUp: Omit<PeerSetUp, 'answers'>,
+): Promise<ObjectPeer> {
+  const answers = async (): Promise<boolean> => {
+    const { status } = await client.ask({ method: 'GET', path: '/' });
+    return status < 500;
+  };
+  return clientClosed(client, await peerStart({ ...setUp, answers }));
+}
+
+/** The client's connections end with the peer. */
+const clientClosed = (client: S3Client, peer: Peer): ObjectPeer => ({
+  ...peer,
+  client,
+  async [Symbol.asyncDispose]() {
+    client.close();
+    await peer[Symbol.asyncDispose]();
+  },
+});
+
+/** nginx with WebDAV: it does not synchronise what it writes, so it is a bound and no peer. */
+export async function nginxStart(): Promise<ObjectPeer> {
   const port = await freePort();
-  for (const part of ['data', 'temp']) mkdirSync(join(folder, part));
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-    (name) => `${name}_temp_path ${folder}/temp/${name};`,
-  );
-  writeFileSync(
-    join(folder, 'nginx.conf'),
-    `user ${userInfo().username}; daemon off; worker_processes 1; pid ${folder}/pid; error_log ${folder}/error.log;
+  const configure = ({ folder }: PeerPlace) => {
+    for (const part of ['data', 'temp']) mkdirSync(join(folder, part));
+    const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+      (name) => `${name}_temp_path ${folder}/temp/${name};`,
+    );
+    const [path, log] = [join(folder, 'nginx.conf'), join(folder, 'error.log')];
+    writeFileSync(
+      path,
+      `user ${userInfo().username}; daemon off; worker_processes 1; pid ${folder}/pid; error_log ${log};
     events {}
     http { access_log off; ${temporary.join(' ')}
       server { listen 127.0.0.1:${port}; root ${folder}/data; client_max_body_size 0;
         location / { dav_methods PUT DELETE; create_full_put_path on; } } }`,
-  );
-  const log = join(folder, 'error.log');
-  const child = spawn(program, ['-e', log, '-c', join(folder, 'nginx.conf')], { stdio: 'ignore' });
-  return started({ folder, children: [child], client: new S3Client(port) });
+    );
+    return [['nginx', '-e', log, '-c', path]];
+  };
+  return objectPeerStart(new S3Client(port), { packages: ['nginx'], configure });
 }
 
 /**
  * Debian's Swift with one replica, as its S3 API: proxy, account, container and object server of one worker each, and
- * memcached. Null: python3-swift or memcached cannot be had.
+ * memcached.
  */
-export async function swiftStart(): Promise<(Peer & AsyncDisposable) | null> {
-  const memcached = programFind('memcached', 'usr/bin/memcached');
-  const probe = spawnSync(python, ['-c', 'import swift, memcache'], { stdio: 'ignore' });
-  if (memcached === null || probe.status !== 0) return null;
-  const folder = mkdtempSync(join(tmpdir(), 'welkin-swift-'));
-  mkdirSync(join(folder, 'node', 'd1'), { recursive: true });
-  writeFileSync(join(folder, 'swift.conf'), '[swift-hash]\nswift_hash_path_suffix = bench\n');
+export async function swiftStart(): Promise<ObjectPeer> {
   const [cache = 0, proxy = 0, ...rest] = await Promise.all(Array.from({ length: 5 }, freePort));
-  const configured: string[] = [];
-  for (const [index, kind] of (['account', 'container', 'object'] as const).entries()) {
-    const port = rest[index] ?? 0;
-    const ring = (...words: readonly string[]): unknown =>
-      execFileSync(python, ['-c', ringBuilder, join(folder, `${kind}.builder`), ...words]);
-    ring('create', '8', '1', '1');
-    ring('add', `r1z1-127.0.0.1:${port}/d1`, '1');
-    ring('rebalance');
-    configured.push(swiftServer(folder, kind, backendText(folder, kind, port)));
-  }
-  configured.push(swiftServer(folder, 'proxy', proxyText(folder, proxy, cache)));
-  const words = ['-u', userInfo().username, '-l', '127.0.0.1', '-p', String(cache)];
-  const children = [spawn(memcached, words, { stdio: 'ignore' })];
-  for (const program of configured) {
-    children.push(spawn(python, ['-W', 'ignore', '-c', program], { stdio: 'ignore' }));
-  }
-  const keys = { access: 'test:tester', secret: 'testing' };
-  return started({ folder, children, client: new S3Client(proxy, keys) });
+  const configure = ({ folder, env }: PeerPlace) => {
+    mkdirSync(join(folder, 'node', 'd1'), { recursive: true });
+    writeFileSync(join(folder, 'swift.conf'), '[swift-hash]\nswift_hash_path_suffix = bench\n');
+    const servers: string[] = [];
+    for (const [index, kind] of (['account', 'container', 'object'] as const).entries()) {
+      const port = rest[index] ?? 0;
+      const ring = (...words: readonly string[]): void => {
+        const builder = join(folder, `${kind}.builder`);
+        execFileSync(python, ['-c', ringBuilder, builder, ...words], { env, stdio: 'pipe' });
+      };
+      ring('create', '8', '1', '1');
+      ring('add', `r1z1-127.0.0.1:${port}/d1`, '1');
+      ring('rebalance');
+      servers.push(swiftServer(folder, kind, backendText(folder, kind, port)));
+    }
+    servers.push(swiftServer(folder, 'proxy', proxyText(folder, proxy, cache)));
+    return [
+      ['memcached', '-u', userInfo().username, '-l', '127.0.0.1', '-p', String(cache)],
+      ...servers.map((program) => [python, '-W', 'ignore', '-c', program]),
+    ];
+  };
+  const client = new S3Client(proxy, { access: 'test:tester', secret: 'testing' });
+  const packages = ['python3-swift', 'python3-memcache', 'memcached'];
+  return objectPeerStart(client, { packages, configure });
 }
 
-const python = '/usr/bin/python3';
+/** One node of Debian's Ceph with its S3 gateway; its packages are installed where they are missing. */
+export async function radosgwStart(): Promise<ObjectPeer> {
+  if (freemem() < cephBytes) throw new Error('Ceph wants 4 GiB of free memory');
+  const ceph = await cephStart();
+  return clientClosed(new S3Client(ceph.port, ceph.keys), { ...ceph, pids: () => ceph.pids });
+}
+
+/** What its storage daemon takes by itself. */
+const cephBytes = 4 * 2 ** 30;
 
 const ringBuilder =
   "import sys; sys.argv[0] = 'swift-ring-builder'; from swift.cli.ringbuilder import main; main()";
@@ -135,61 +159,4 @@ conn_timeout = 10
 node_timeout = 60
 recoverable_node_timeout = 60
 ${sections.join('')}`;
-}
-
-/** Answers; ends with all that it started. */
-async function started(parts: {
-  readonly folder: string;
-  readonly children: readonly ChildProcess[];
-  readonly client: S3Client;
-}): Promise<Peer & AsyncDisposable> {
-  const { folder, children, client } = parts;
-  const peer = {
-    client,
-    pids: () => children.flatMap(({ pid = 0 }) => pidsOf(pid)),
-    async [Symbol.asyncDispose]() {
-      client.close();
-      for (const child of children) {
-        if (child.exitCode !== null || child.signalCode !== null) continue;
-        const ended = once(child, 'exit');
-        child.kill('SIGTERM');
-        await ended;
-      }
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
-  for (let tries = 0; ; tries++) {
-    const answer = await client.ask({ method: 'GET', path: '/' }).catch(() => null);
-    if (answer !== null && answer.status < 500) return peer;
-    if (tries < 300) await new Promise((done) => setTimeout(done, 200));
-    else {
-      await peer[Symbol.asyncDispose]();
-      throw new Error(`what is in ${folder} did not start`);
-    }
-  }
-}
-
-/** It and all below it. */
-function pidsOf(pid: number): number[] {
-  try {
-    const below = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
-    return [pid, ...(below === '' ? [] : below.split(' ').flatMap((one) => pidsOf(Number(one))))];
-  } catch {
-    return [];
-  }
-}
-
-/** Where it is installed, else from the package, unpacked below `.state` once. Null: there is no such package here. */
-function programFind(name: string, path: string): string | null {
-  const folder = resolve('.state', 'peers');
-  const found = ['/', folder].map((root) => join(root, path)).find((one) => existsSync(one));
-  if (found !== undefined) return found;
-  mkdirSync(folder, { recursive: true });
-  const options = { cwd: folder, stdio: 'ignore' } as const;
-  if (spawnSync('apt-get', ['download', name], options).status !== 0) return null;
-  for (const deb of readdirSync(folder).filter((one) => one.endsWith('.deb'))) {
-    execFileSync('dpkg', ['-x', deb, '.'], options);
-    rmSync(join(folder, deb));
-  }
-  return existsSync(join(folder, path)) ? join(folder, path) : null;
 }

@@ -1,7 +1,8 @@
 import { processFacts } from '../../src/boot/proc.ts';
 import { storeProgram, type S3Ask } from '../../test/support/object-store.ts';
 import { measure, type Bench, type Measure, type Reference } from './bench.ts';
-import { nginxStart, swiftStart, type Peer } from './object-peers.ts';
+import { nginxStart, radosgwStart, swiftStart, type ObjectPeer } from './object-peers.ts';
+import { cpuSecOf } from './peer.ts';
 
 interface Work {
   readonly what: string;
@@ -44,12 +45,14 @@ function work(
   return { what, target, count, clients, ask };
 }
 
+type Measured = Pick<ObjectPeer, 'client' | 'pids'>;
+
 /** Milliseconds of CPU of the server for each operation. */
 async function worked(
-  { client, pids }: Peer,
+  { client, pids }: Measured,
   { what, count, clients, ask }: Work,
 ): Promise<number> {
-  const before = cpuSec(pids());
+  const before = cpuSecOf(pids());
   let next = 0;
   const one = async (): Promise<void> => {
     while (next < count) {
@@ -58,32 +61,56 @@ async function worked(
     }
   };
   await Promise.all(Array.from({ length: clients }, one));
-  return ((cpuSec(pids()) - before) * 1000) / count;
+  return ((cpuSecOf(pids()) - before) * 1000) / count;
 }
 
-const cpuSec = (pids: readonly number[]): number =>
-  pids.reduce((sum, pid) => sum + (processFacts(pid)?.cpuSec ?? 0), 0);
+/** Another store, measured beside ours. */
+interface Other {
+  readonly what: string;
+  readonly start: () => Promise<ObjectPeer>;
+  /** Of the work; who is slow is measured by less. */
+  readonly part: number;
+  /** Names that it gets to list; null: it lists none. */
+  readonly listed: number | null;
+}
 
-/** The same by others, if they are here. Swift is slow enough to be measured by a tenth of the work. */
-async function referencesOf(
-  { nginx, swift }: { readonly nginx: Peer | null; readonly swift: Peer | null },
-  each: Work,
-): Promise<Reference[]> {
-  const found: Reference[] = [];
-  if (swift !== null) {
-    const count = Math.max(2, each.count / 10);
-    found.push({ what: 'Swift', value: await worked(swift, { ...each, count }) });
+const others: readonly Other[] = [
+  { what: 'Swift', start: swiftStart, part: 0.1, listed: 1100 },
+  { what: 'radosgw', start: radosgwStart, part: 0.5, listed: 10_000 },
+  { what: 'nginx, not durable', start: nginxStart, part: 1, listed: null },
+];
+
+type OtherPeer = Other & { readonly peer: ObjectPeer };
+
+/** Those that can be had here; of the rest it is said why not. */
+async function othersStart(
+  stack: AsyncDisposableStack,
+  print: (line: string) => void,
+): Promise<OtherPeer[]> {
+  const started: OtherPeer[] = [];
+  for (const other of others) {
+    try {
+      started.push({ ...other, peer: stack.use(await other.start()) });
+    } catch (error) {
+      print(`object: without ${other.what}: ${String(error)}`);
+    }
   }
-  if (nginx !== null) {
-    found.push({ what: 'nginx, not durable', value: await worked(nginx, each) });
+  return started;
+}
+
+async function referencesOf(beside: readonly OtherPeer[], each: Work): Promise<Reference[]> {
+  const found: Reference[] = [];
+  for (const { what, part, peer } of beside) {
+    const count = Math.max(2, each.count * part);
+    found.push({ what, value: await worked(peer, { ...each, count }) });
   }
   return found;
 }
 
-/** Names to list are put first; Swift gets as many as one answer tells. */
+/** Names to list are put first; others get as many as they take in about the time. */
 async function listingMeasure(
-  store: Peer,
-  swift: Peer | null,
+  store: Measured,
+  beside: readonly OtherPeer[],
   print: (line: string) => void,
 ): Promise<Measure> {
   const names = Number(process.env['WELKIN_BENCH_LISTED'] ?? listed);
@@ -97,11 +124,11 @@ async function listingMeasure(
   await worked(store, list);
   const value = await worked(store, list);
   const references: Reference[] = [];
-  if (swift !== null) {
-    const count = 1100;
-    await worked(swift, { ...fill, count, ask: (n) => put(`/bench/n/5${n}`, byte) });
-    await worked(swift, { ...list, count: 5 });
-    references.push({ what: `Swift of ${count}`, value: await worked(swift, list) });
+  for (const { what, listed: count, peer } of beside) {
+    if (count === null) continue;
+    await worked(peer, { ...fill, count, ask: (n) => put(`/bench/n/5${n}`, byte) });
+    await worked(peer, { ...list, count: 5 });
+    references.push({ what: `${what} of ${count}`, value: await worked(peer, list) });
   }
   return measure(list.what, value, 'ms of CPU', { target: { atMost: 8 }, references });
 }
@@ -111,21 +138,24 @@ export const bench: Bench = {
   about: 'CPU of the object store for each operation, through S3',
   async run({ print }) {
     await using store = await storeProgram();
-    await using nginx = await nginxStart();
-    await using swift = await swiftStart();
-    const warm = { clients: 16, target: null, what: 'warm-up' };
-    for (const peer of [store, swift]) {
-      if (peer === null) continue;
+    await using stack = new AsyncDisposableStack();
+    const beside = await othersStart(stack, print);
+    const warmed = beside.filter(({ listed }) => listed !== null).map(({ peer }) => peer);
+    for (const peer of [store, ...warmed]) {
       // So many until what a request runs through has been compiled: it is the steady state that is of interest.
       const count = peer === store ? 8000 : 100;
+      const warm = { what: 'warm-up', target: null, clients: 16, count };
+      const once = { ...warm, clients: 1, count: counts.large };
       await peer.client.ask({ method: 'PUT', path: '/bench' });
-      await worked(peer, { ...warm, count, ask: (n) => put(`/bench/w/${n}`, small) });
-      await worked(peer, { ...warm, count, ask: (n) => get(`/bench/w/${n}`) });
+      await worked(peer, { ...warm, ask: (n) => put(`/bench/w/${n}`, small) });
+      await worked(peer, { ...warm, ask: (n) => get(`/bench/w/${n}`) });
+      await worked(peer, { ...once, ask: (n) => put(`/bench/w/${n}`, large) });
+      await worked(peer, { ...once, ask: (n) => get(`/bench/w/${n}`) });
     }
     const measures: Measure[] = [];
     for (const each of works) {
       const value = await worked(store, each);
-      const references = await referencesOf({ nginx, swift }, each);
+      const references = await referencesOf(beside, each);
       measures.push(
         measure(each.what, value, 'ms of CPU', {
           ...(each.target !== null && { target: { atMost: each.target } }),
@@ -133,7 +163,7 @@ export const bench: Bench = {
         }),
       );
     }
-    measures.push(await listingMeasure(store, swift, print));
+    measures.push(await listingMeasure(store, beside, print));
     const memory = store.pids().reduce((sum, pid) => sum + (processFacts(pid)?.pssMib ?? 0), 0);
     measures.push(measure('memory after all this', memory, 'MiB'));
     return measures;
