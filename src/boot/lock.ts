@@ -6,6 +6,11 @@ const flock = '/usr/bin/flock';
 /** Its own exit code for a lock that somebody has. */
 const flockTaken = 1;
 const heldIn = 'WELKIN_LOCK';
+/**
+ * Whoever runs has his lock for hours. One who only tries whether it is free has it for a moment, and also when he is
+ * killed in that moment; that is no reason to give up.
+ */
+const waitSec = '3';
 
 /** Exit code of a program that found its lock taken. */
 export const lockTaken = 75;
@@ -16,7 +21,7 @@ export const lockTaken = 75;
  * however it ends. Its pid is that of the started process.
  */
 export function lockedArgv(path: string, argv: readonly string[]): readonly [string, ...string[]] {
-  return [flock, '--nonblock', '--no-fork', '-E', String(lockTaken), path, ...argv];
+  return [flock, '--wait', waitSec, '--no-fork', '-E', String(lockTaken), path, ...argv];
 }
 
 /** What `lockHold` looks for in the environment of a program started by `lockedArgv`. */
@@ -37,7 +42,7 @@ export function lockHold(path: string, environment: Readonly<Record<string, stri
 /** Becomes another program under a lock. */
 export function lockExec(path: string, argv: readonly string[], env: NodeJS.ProcessEnv): never {
   if (!existsSync(flock)) throw new Error(`${flock} is missing (Debian package util-linux)`);
-  const tried = spawnSync(flock, ['--nonblock', path, 'true'], { encoding: 'utf8' });
+  const tried = spawnSync(flock, ['--wait', waitSec, path, 'true'], { encoding: 'utf8' });
   if (tried.status === flockTaken) {
     throw new UserError(
       `${path} is held by another welkin, which starts, stops or runs this cloud`,
