@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { outsideOpen } from '../../src/boot/object/outside.ts';
 import { storeProgram, type StoreProgram } from '../support/object-store.ts';
 
 const run = promisify(execFile);
@@ -25,6 +26,22 @@ async function allRead(store: StoreProgram, keys: readonly string[]): Promise<vo
     assert.equal(part.body.toString(), bodyOf(key).subarray(1, 3).toString());
   }
 }
+
+test('parts that nobody joined are seen and removed in an S3 store, and what is whole is not', async () => {
+  await using outside = await storeProgram();
+  await outside.client.ask({ method: 'PUT', path: '/bytes' });
+  const bytes = outsideOpen(`http://TESTACCESS:testsecret@127.0.0.1:${outside.port}/bytes`);
+  for (const key of ['whole', 'parts']) {
+    const writer = await bytes.write(key);
+    for (let n = 0; n < 3; n++) await writer.write(Buffer.alloc(16 << 20, key));
+    if (key === 'whole') await writer.finish();
+  }
+  // What is on its way when a worker dies may arrive later.
+  while ((await Array.fromAsync(bytes.keys())).length < 2);
+  assert.deepEqual([await bytes.sizeOf('whole'), await bytes.sizeOf('parts')], [48 << 20, null]);
+  for (const key of ['whole', 'parts']) await bytes.partsRemove(key);
+  assert.deepEqual(await Array.fromAsync(bytes.keys()), ['whole']);
+});
 
 test('the bytes of a store move to an S3 store while it is served, and what is new goes there at once', async () => {
   await using outside = await storeProgram();

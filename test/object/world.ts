@@ -7,6 +7,7 @@ import { randomIds } from '../../src/kernel/ids.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 import { DiskBlobs } from '../../src/object/blob/disk-blobs.ts';
 import { OutsideBlobs, type OutsideStore } from '../../src/object/blob/outside-blobs.ts';
+import { OutsideKeys } from '../../src/object/blob/outside-keys.ts';
 import type { Container } from '../../src/object/container.model.ts';
 import { containerCreate } from '../../src/object/container.ts';
 import { objectPut, type ObjectPut } from '../../src/object/object-put.ts';
@@ -22,6 +23,7 @@ import {
 export interface TestStore extends AsyncDisposable {
   readonly world: ObjectWorld;
   readonly disk: DiskBlobs;
+  readonly blobs: OutsideBlobs;
   readonly folder: string;
   /** Moves the clock. */
   pass(ms: number): void;
@@ -68,19 +70,21 @@ export async function storeOpen(options: StoreOptions = {}): Promise<TestStore> 
     ids: randomIds,
     log: silentLog,
   });
+  const secret = Buffer.alloc(32, 7);
+  const blobs = new OutsideBlobs(options.outside ?? null, disk, new OutsideKeys(secret, randomIds));
   const world = objectWorldOpen({
     ...databases,
-    blobs:
-      options.outside === undefined ? disk : new OutsideBlobs(options.outside, disk, randomIds),
+    blobs: options.outside === undefined ? disk : blobs,
     identity: options.identity ?? noIdentity,
     clock,
     ids: randomIds,
     log: silentLog,
-    settings: { ...objectSettingsDefault, secret: Buffer.alloc(32, 7), ...options.settings },
+    settings: { ...objectSettingsDefault, secret, ...options.settings },
   });
   return {
     world,
     disk,
+    blobs,
     folder,
     pass: (ms) => void (nowMs += ms),
     async [Symbol.asyncDispose]() {

@@ -52,11 +52,12 @@ export async function objectServe(options: ObjectServe): Promise<void> {
   await work;
 }
 
-async function reconcilersRun({ world, disk, fronts, leads, signal }: ObjectServe): Promise<void> {
+async function reconcilersRun(options: ObjectServe): Promise<void> {
+  const { world, disk, blobs, fronts, leads, signal } = options;
   const { log } = world;
   const run = async (stop: AbortSignal): Promise<void> => {
     const parts = { clock, log, stop };
-    const all = [...objectReconcilers(world, disk), ...fronts.reconcilers(world)];
+    const all = [...objectReconcilers(world, disk, blobs), ...fronts.reconcilers(world)];
     await Promise.all(all.map((each) => reconcilerLoop(each, new Waker(), parts)));
   };
   if (leads === 'by lease') {

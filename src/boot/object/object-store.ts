@@ -7,6 +7,7 @@ import type { Ids } from '../../kernel/ids.ts';
 import type { Log } from '../../kernel/log.ts';
 import { DiskBlobs } from '../../object/blob/disk-blobs.ts';
 import { OutsideBlobs, type OutsideStore } from '../../object/blob/outside-blobs.ts';
+import { OutsideKeys } from '../../object/blob/outside-keys.ts';
 import {
   objectMigrate,
   objectWorldOpen,
@@ -54,6 +55,7 @@ export interface StoreParts {
 export interface OpenStore extends Followed {
   readonly world: ObjectWorld;
   readonly disk: DiskBlobs;
+  readonly blobs: OutsideBlobs;
   close(): Promise<void>;
 }
 
@@ -101,7 +103,7 @@ export async function storeOpen(parts: StoreParts): Promise<OpenStore> {
   const disk = new DiskBlobs({ folders: [dataDir, ...mirrors], clock, ids, log });
   const placed = bytesFileRead(dataDir);
   const first = outside ?? (placed === null ? null : outsideStore(placed));
-  const blobs = new OutsideBlobs(first, disk, ids);
+  const blobs = new OutsideBlobs(first, disk, new OutsideKeys(secret, ids));
   const world = objectWorldOpen({
     ...rest,
     ...engines,
@@ -111,6 +113,7 @@ export async function storeOpen(parts: StoreParts): Promise<OpenStore> {
   return {
     world,
     disk,
+    blobs,
     dataDir,
     outsideUse: (place) => {
       if ((outside ?? null) === null && place !== null) blobs.outsideUse(outsideStore(place));

@@ -39,11 +39,22 @@ interface S3Call {
 }
 type Call = (call: S3Call, accepted: readonly number[]) => Promise<StoreAnswer>;
 
+export interface S3Store extends ImageStore {
+  /** Removes what is not complete under the key. Repeatable. */
+  partsRemove(key: string): Promise<void>;
+}
+
 /** Images as objects of any S3 service: a key is visible when its last part is. */
-export function s3Store(options: S3StoreOptions): ImageStore {
+export function s3Store(options: S3StoreOptions): S3Store {
   const { id, description, endpoint, bucket, prefix, partBytes = 16 << 20 } = options;
   const call = callerOf(options);
   const keyOf = (key: string): string => prefix + key;
+  const partsRemove = async (key: string): Promise<void> => {
+    for await (const upload of uploadsOf(call, keyOf(key))) {
+      const query = { uploadId: upload.id };
+      (await call({ method: 'DELETE', key: upload.key, query }, [204, 404])).discard();
+    }
+  };
   return {
     id,
     type: 's3',
@@ -66,11 +77,9 @@ export function s3Store(options: S3StoreOptions): ImageStore {
         const answer = await call({ method: 'GET', key: keyOf(key), headers: { range } }, [206]);
         return answer.body;
       }),
+    partsRemove,
     async remove(key) {
-      for await (const upload of uploadsOf(call, keyOf(key))) {
-        const query = { uploadId: upload.id };
-        (await call({ method: 'DELETE', key: upload.key, query }, [204, 404])).discard();
-      }
+      await partsRemove(key);
       (await call({ method: 'DELETE', key: keyOf(key) }, [200, 204, 404])).discard();
     },
     async *keys() {

@@ -2,7 +2,6 @@ import { createReadStream } from 'node:fs';
 import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { Gate } from '../../kernel/gate.ts';
-import type { Ids } from '../../kernel/ids.ts';
 import {
   DamagedBlob,
   type Blob,
@@ -16,12 +15,19 @@ import { blocksStream, type BlockSource, type Stretch } from './block-stream.ts'
 import { blockBytes, BlockSums, headTake } from './body-intake.ts';
 import type { DiskBlobs } from './disk-blobs.ts';
 import { MemoryBudget } from './memory-budget.ts';
+import type { OutsideKeys } from './outside-keys.ts';
 
 /** Another store that takes the bytes: S3 or what behaves like it. Keys are ids and are never used twice. */
 export interface OutsideStore {
   write(key: string): Promise<OutsideWriter>;
   read(key: string, offset: number, lengthBytes: number): AsyncIterable<Uint8Array>;
   remove(key: string): Promise<void>;
+  /** Only what is not whole under the key. */
+  partsRemove(key: string): Promise<void>;
+  /** Null: nothing whole is there. */
+  sizeOf(key: string): Promise<number | null>;
+  /** Of all that is there, whole or not. */
+  keys(): AsyncIterable<string>;
 }
 
 export interface OutsideWriter {
@@ -36,22 +42,26 @@ const memoryBytes = 48 << 20;
 
 /** What is new goes outside, once it is known where; what is on the disk is read from there, until it has been moved. */
 export class OutsideBlobs implements BlobStore {
+  readonly keys: OutsideKeys;
   #outside: OutsideStore | null = null;
   readonly #disk: DiskBlobs;
-  readonly #ids: Ids;
   readonly #small = new MemoryBudget(memoryBytes);
   readonly #read = new MemoryBudget(memoryBytes);
   readonly #carriers = new Gate(carriersMax);
 
-  constructor(outside: OutsideStore | null, disk: DiskBlobs, ids: Ids) {
+  constructor(outside: OutsideStore | null, disk: DiskBlobs, keys: OutsideKeys) {
     this.#disk = disk;
-    this.#ids = ids;
+    this.keys = keys;
     this.outsideUse(outside);
   }
 
   outsideUse(outside: OutsideStore | null): void {
     this.#outside = outside;
     this.#disk.worker.outsideTell(outside !== null);
+  }
+
+  get outside(): OutsideStore | null {
+    return this.#outside;
   }
 
   pin(): Disposable {
@@ -65,7 +75,7 @@ export class OutsideBlobs implements BlobStore {
     const outside = this.#outside;
     if (outside === null) return this.#disk.write(body, options);
     const { hashes, key } = options;
-    const id = this.#ids.uuid().replaceAll('-', '');
+    const id = this.keys.make();
     using share = this.#small.share();
     const { whole, rest } = await headTake(body, { ...options, headBytes: blockBytes, share });
     const sums = new BlockSums(id, { hashes, key, md5: true });

@@ -7,7 +7,7 @@ import { blobsKnown, reclaimedId, reclaimForget, reclaimPage } from '../store/re
 
 const pageSize = 200;
 /** Far longer than from the last byte of a body to its row; a row that comes later still is refused. */
-const orphanMs = 3_600_000;
+export const orphanMs = 3_600_000;
 
 /** Removes the files of what was deleted, once no reader can be in them. */
 export const fileReclaim = (world: ObjectWorld, disk: DiskBlobs): Reconciler => ({
@@ -72,7 +72,10 @@ async function orphansRemove(
 /**
  * Asked in a write: a transaction that was under way has ended by then, and one that comes later refuses bytes so old.
  */
-async function knownIn(world: ObjectWorld, ids: readonly string[]): Promise<ReadonlySet<string>> {
+export async function knownIn(
+  world: ObjectWorld,
+  ids: readonly string[],
+): Promise<ReadonlySet<string>> {
   const known = new Set<string>();
   for (const shard of world.shards) {
     for (const id of await shard.write((tx) => blobsKnown(tx, ids))) known.add(id);
