@@ -12,13 +12,13 @@ import { systemClock, type Clock } from '../../src/kernel/clock.ts';
 
 let folder = '';
 
-const unitOf = (program: string): Unit => ({
+const unitOf = (program: string, graceMs: number): Unit => ({
   name: 'unit',
   argv: [process.execPath, '-e', program],
   logFile: join(folder, 'unit.log'),
   lockFile: join(folder, 'unit.lock'),
   recordFile: join(folder, 'unit.json'),
-  graceMs: 300,
+  graceMs,
 });
 
 const backOff = { firstMs: 100, mostMs: 1000, steadyMs: 60_000 };
@@ -27,11 +27,14 @@ const backOff = { firstMs: 100, mostMs: 1000, steadyMs: 60_000 };
 async function run(
   program: string,
   isEnough: (events: readonly UnitEvent[]) => boolean,
-  clock: Clock = { now: () => systemClock.now(), sleep: async () => {} },
+  {
+    clock = { now: () => systemClock.now(), sleep: async () => {} },
+    graceMs = 60_000,
+  }: { readonly clock?: Clock; readonly graceMs?: number } = {},
 ): Promise<UnitEvent[]> {
   const events: UnitEvent[] = [];
   const stop = new AbortController();
-  await unitRun(unitOf(program), {
+  await unitRun(unitOf(program, graceMs), {
     clock,
     backOff,
     signal: stop.signal,
@@ -66,7 +69,9 @@ describe('a program that is kept running', () => {
   test('a program that ran steadily starts again without delay', async () => {
     let now = 0;
     const clock: Clock = { now: () => (now += 70_000), sleep: async () => {} };
-    const events = await run('process.exit(1)', (seen) => endsOf(seen).length === 3, clock);
+    const events = await run('process.exit(1)', (seen) => endsOf(seen).length === 3, {
+      clock,
+    });
     assert.deepEqual(
       endsOf(events).map(({ retryMs }) => retryMs),
       [100, 100, 100],
@@ -87,7 +92,7 @@ describe('a program that is kept running', () => {
 
   test('a program that does not end when asked is ended', async () => {
     const program = `process.on('SIGTERM', () => {}); setInterval(() => {}, 1000); process.send('ready');`;
-    const events = await run(program, (seen) => seen.at(-1)?.kind === 'ready');
+    const events = await run(program, (seen) => seen.at(-1)?.kind === 'ready', { graceMs: 300 });
     assert.equal(isGone(pidsOf(events)), true);
   });
 

@@ -15,7 +15,7 @@ const agentOf = (house: ComputeHouse, name = 'host-1') => {
   return agent;
 };
 async function until(what: string, isReached: () => Promise<boolean> | boolean): Promise<void> {
-  for (let i = 0; i < 500; i++) {
+  for (let i = 0; i < 3_000; i++) {
     if (await isReached()) return;
     await systemClock.sleep(i < 20 ? 2 : 20);
   }

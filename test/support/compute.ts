@@ -223,7 +223,7 @@ function houseOf(bare: Bare): ComputeHouse {
     },
     async until(id, isReached) {
       let last = '';
-      for (let i = 0; i < 500; i++) {
+      for (let i = 0; i < 3_000; i++) {
         const { status, json, text } = await call('GET', `/servers/${id}`, { as: 'admin' });
         if (status === 200 && isReached(json.server)) return json.server;
         last = text;
@@ -232,7 +232,7 @@ function houseOf(bare: Bare): ComputeHouse {
       throw new Error(`server ${id} did not come so far: ${last}`);
     },
     async quiet() {
-      for (let i = 0; i < 2_000; i++) {
+      for (let i = 0; i < 3_000; i++) {
         const { unfinished } = await bare.world.cell.read((tx) =>
           tx
             .selectFrom('task')
@@ -246,7 +246,7 @@ function houseOf(bare: Bare): ComputeHouse {
       throw new Error('tasks are still unfinished');
     },
     async untilGone(id) {
-      for (let i = 0; i < 500; i++) {
+      for (let i = 0; i < 3_000; i++) {
         if ((await call('GET', `/servers/${id}`, { as: 'admin' })).status === 404) return;
         await systemClock.sleep(i < 20 ? 2 : 20);
       }

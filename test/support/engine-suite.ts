@@ -137,11 +137,15 @@ export function engineSuite(name: string, open: () => Promise<Engine>): void {
       };
       const before = await settled();
       await noteAdd(engine, 'a');
-      for (let turn = 0; watch.version() === before && turn < 1_000; turn++) await sleep(5);
-      const after = await settled();
-      assert.notEqual(after, before);
-      await notes(engine);
-      assert.equal(await settled(), after);
+      for (let turn = 0; watch.version() === before && turn < 3_000; turn++) await sleep(5);
+      assert.notEqual(watch.version(), before);
+      // What another server tells may come late: a read that moves nothing leaves it at rest in the end.
+      for (let turn = 0, isAtRest = false; !isAtRest; turn++) {
+        assert.ok(turn < 100, 'each read moves it');
+        const after = await settled();
+        await notes(engine);
+        isAtRest = (await settled()) === after;
+      }
       await engine.close();
     });
 
