@@ -3,7 +3,9 @@ import { test } from 'node:test';
 import { randomIds } from '../../src/kernel/ids.ts';
 import type { OutsideStore } from '../../src/object/blob/outside-blobs.ts';
 import { OutsideKeys } from '../../src/object/blob/outside-keys.ts';
+import { objectDelete } from '../../src/object/object-delete.ts';
 import { objectOpen } from '../../src/object/object-get.ts';
+import { fileReclaim } from '../../src/object/reconcile/reclaim.ts';
 import { outsideSweep } from '../../src/object/reconcile/outside-orphans.ts';
 import { containerMake, put, storeOpen } from './world.ts';
 
@@ -124,4 +126,30 @@ test('a key that cannot be judged keeps no other from going', async () => {
   store.pass(6 * hourMs);
   await sweep.run(running);
   assert.deepEqual([...outside.whole.keys()], [bad]);
+});
+
+test('what the other store does not give up keeps nothing else there, and goes when it does', async () => {
+  const outside = memoryStore();
+  await using store = await storeOpen({ outside, shardCount: 1 });
+  const container = await containerMake(store.world, 'c');
+  const names = Array.from({ length: 12 }, (_, n) => `o${n}`);
+  for (const name of names) await put(store.world, container, name, `bytes of ${name}`);
+  const kept = new Set([...outside.whole.keys()].slice(0, 6));
+  const remove = outside.remove.bind(outside);
+  let asked = 0;
+  outside.remove = async (key) => {
+    asked++;
+    if (kept.has(key)) throw new Error('locked');
+    return remove(key);
+  };
+  for (const name of names) await objectDelete(store.world, container, { name });
+  store.pass(hourMs);
+  const reclaim = fileReclaim(store.world, store.disk);
+  await reclaim.run(running);
+  assert.equal(asked, 3, 'a store that is down is not asked for each');
+  for (let runs = 0; runs < 3; runs++) await reclaim.run(running);
+  assert.deepEqual(new Set(outside.whole.keys()), kept);
+  kept.clear();
+  for (let runs = 0; runs < 3; runs++) await reclaim.run(running);
+  assert.deepEqual([...outside.whole.keys()], []);
 });

@@ -1,7 +1,10 @@
 import { opendir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Db } from '../../kernel/db.ts';
+import { causesOf } from '../../kernel/errors.ts';
 import type { Reconciler } from '../../kernel/reconciler.ts';
 import type { DiskBlobs } from '../blob/disk-blobs.ts';
+import type { ShardTables } from '../object.tables.ts';
 import type { ObjectWorld } from '../object.world.ts';
 import { blobsKnown, reclaimedId, reclaimForget, reclaimPage } from '../store/reclaim.store.ts';
 
@@ -9,24 +12,64 @@ const pageSize = 200;
 /** Far longer than from the last byte of a body to its row; a row that comes later still is refused. */
 export const orphanMs = 3_600_000;
 
-/** Removes the files of what was deleted, once no reader can be in them. */
-export const fileReclaim = (world: ObjectWorld, disk: DiskBlobs): Reconciler => ({
-  name: 'object-reclaim',
-  everyMs: 30_000,
-  async run(signal) {
-    const horizonMs = disk.worker.horizonMs();
-    for (const shard of world.shards) {
-      while (!signal.aborted) {
-        const ids = await shard.read((tx) => reclaimPage(tx, horizonMs, pageSize));
-        for (const { id, isLocal } of ids.map(reclaimedId)) {
-          await (isLocal ? disk : world.blobs).remove(id);
+/** So many that cannot be removed one after the other, and the rest waits for the next run. */
+const refusalsMax = 3;
+
+/** Removes the files of what was deleted, once no reader can be in them. What cannot be removed keeps no other. */
+export function fileReclaim(world: ObjectWorld, disk: DiskBlobs): Reconciler {
+  /** Behind which id each database is gone on with; from the first at a new start. */
+  const reached = new Map<Db<ShardTables>, string>();
+  return {
+    name: 'object-reclaim',
+    everyMs: 30_000,
+    async run(signal) {
+      const horizonMs = disk.worker.horizonMs();
+      for (const shard of world.shards) {
+        for (let after = reached.get(shard) ?? ''; !signal.aborted;) {
+          const from = { horizonMs, after };
+          const ids = await shard.read((tx) => reclaimPage(tx, from, pageSize));
+          const { removed, tried, isGivenUp } = await filesRemove(world, disk, ids);
+          if (removed.length > 0) await shard.write((tx) => reclaimForget(tx, removed));
+          const isLast = ids.length < pageSize && tried.length === ids.length;
+          after = isLast ? '' : (tried.at(-1) ?? '');
+          reached.set(shard, after);
+          if (isLast || isGivenUp) break;
         }
-        if (ids.length > 0) await shard.write((tx) => reclaimForget(tx, ids));
-        if (ids.length < pageSize) break;
       }
+    },
+  };
+}
+
+interface Removals {
+  readonly removed: readonly string[];
+  readonly tried: readonly string[];
+  readonly isGivenUp: boolean;
+}
+
+async function filesRemove(
+  world: ObjectWorld,
+  disk: DiskBlobs,
+  ids: readonly string[],
+): Promise<Removals> {
+  const [removed, tried]: [string[], string[]] = [[], []];
+  let refusals = 0;
+  for (const text of ids) {
+    tried.push(text);
+    const { id, isLocal } = reclaimedId(text);
+    try {
+      await (isLocal ? disk : world.blobs).remove(id);
+      removed.push(text);
+      refusals = 0;
+    } catch (error) {
+      world.log.warning('bytes of what was deleted could not be removed yet', {
+        blob: id,
+        causes: causesOf(error),
+      });
+      if (++refusals === refusalsMax) return { removed, tried, isGivenUp: true };
     }
-  },
-});
+  }
+  return { removed, tried, isGivenUp: false };
+}
 
 /** Removes files that no database knows: what a worker that was killed had begun. */
 export const orphanSweep = (world: ObjectWorld, disk: DiskBlobs): Reconciler => ({

@@ -6,16 +6,18 @@ import { blobColumns, blobOf } from './blob.store.ts';
 
 type ShardTx = Tx<ShardTables>;
 
-/** Ids of files given up before a moment. */
+/** Ids of files given up before a moment, in the order of the ids. */
 export async function reclaimPage(
   tx: ShardTx,
-  horizonMs: number,
+  { horizonMs, after }: { readonly horizonMs: number; readonly after: string },
   limit: number,
 ): Promise<string[]> {
   const rows = await tx
     .selectFrom('reclaim')
     .select('blob')
     .where('deleted_ms', '<', horizonMs)
+    .where('blob', '>', after)
+    .orderBy('blob')
     .limit(limit)
     .execute();
   return rows.map(({ blob }) => blob);
