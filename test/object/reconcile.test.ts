@@ -2,9 +2,12 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { Db } from '../../src/kernel/db.ts';
 import { DamagedBlob, type Blob } from '../../src/object/blob/blob.model.ts';
 import type { Container } from '../../src/object/container.model.ts';
 import { objectDelete } from '../../src/object/object-delete.ts';
+import { noFacts } from '../../src/object/object.model.ts';
+import type { ShardTables } from '../../src/object/object.tables.ts';
 import { objectOpen } from '../../src/object/object-get.ts';
 import { expirySweep } from '../../src/object/reconcile/expiry.ts';
 import { segmentCompact } from '../../src/object/reconcile/compact.ts';
@@ -208,4 +211,30 @@ test('expired objects go, with their bytes; one that got more time stays', async
   await fileReclaim(world, disk).run(running);
   assert.deepEqual(filesOf(store), []);
   assert.equal((await read(store, container, 'y')).toString(), 'later');
+});
+
+test('objects that are locked beyond their time, all due at one moment, keep no other from going', async () => {
+  await using store = await storeOpen({ shardCount: 1 });
+  const { world } = store;
+  const container = await containerMake(world, 'c');
+  const nowMs = world.clock.now();
+  const expiresAtMs = nowMs + 1000;
+  for (let n = 0; n < 450; n++) {
+    const facts = n < 420 ? { ...noFacts, legalHold: true } : noFacts;
+    await put(world, container, `o${String(n).padStart(3, '0')}`, '', { expiresAtMs, facts });
+  }
+  await put(world, container, 'later', '', { expiresAtMs: expiresAtMs + 1 });
+  store.pass(5000);
+  const stop = new AbortController();
+  const shard = shardOf(world, container.id) as { read: Db<ShardTables>['read'] };
+  const read = shard.read.bind(shard);
+  let reads = 0;
+  shard.read = (work) => {
+    if (++reads > 5_000) stop.abort();
+    return read(work);
+  };
+  await expirySweep(world).run(stop.signal);
+  assert.equal(stop.signal.aborted, false, 'it never ends');
+  const left = await read((tx) => tx.selectFrom('object').select('name').execute());
+  assert.equal(left.length, 420);
 });

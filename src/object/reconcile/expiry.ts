@@ -15,14 +15,23 @@ export const expirySweep = (world: ObjectWorld): Reconciler => ({
   everyMs: 60_000,
   async run(signal) {
     for (const shard of world.shards) {
-      for (let after = 0; !signal.aborted;) {
-        const at = after;
-        const nowMs = world.clock.now();
-        const rows = await shard.read((tx) => expiredList(tx, { nowMs, afterMs: at }, pageSize));
-        for (const row of rows) await expire(world, row);
-        const last = rows.at(-1);
-        if (last === undefined || rows.length < pageSize) break;
-        after = last.expires_ms ?? nowMs;
+      let after = 0;
+      // Thousands can be due at one moment, and those that are locked stay.
+      let tried = new Map<string, number>();
+      while (!signal.aborted) {
+        const query = { nowMs: world.clock.now(), afterMs: after };
+        const limit = pageSize + tried.size;
+        const rows = await shard.read((tx) => expiredList(tx, query, limit));
+        for (const row of rows) {
+          const { container_id, name, seq, expires_ms } = row;
+          const key = JSON.stringify([container_id, name, seq]);
+          if (!tried.has(key)) await expire(world, row);
+          tried.set(key, expires_ms ?? 0);
+        }
+        if (rows.length < limit) break;
+        after = rows.at(-1)?.expires_ms ?? after;
+        const atMs = after;
+        tried = new Map([...tried].filter(([, ms]) => ms === atMs));
       }
     }
   },
