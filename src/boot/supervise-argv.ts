@@ -29,7 +29,7 @@ export const roleArgv = (
   { stateDir }: Layout,
 ): readonly string[] => [
   process.execPath,
-  name === 'control' ? busy : modest,
+  name === 'agent' ? modest : busy,
   programPath,
   name,
   '--state-dir',
