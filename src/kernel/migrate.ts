@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely';
+import { sql, type Kysely } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import type { Migrations } from './db.ts';
 
@@ -10,10 +10,13 @@ export async function migrateUp(
   /** PostgreSQL: the schema our tables are in; without it kysely finds those of other schemas. */
   schema?: string,
 ): Promise<void> {
+  const doneIn = `migration_${service}`;
+  const done = await namesIn(db, schema === undefined ? doneIn : `${schema}.${doneIn}`);
+  if (done.join() === Object.keys(migrations).toSorted().join()) return;
   const migrator = new Migrator({
     db,
     provider: { getMigrations: async () => ({ ...migrations }) },
-    migrationTableName: `migration_${service}`,
+    migrationTableName: doneIn,
     ...(schema !== undefined && { migrationTableSchema: schema }),
     migrationLockTableName: `migration_lock_${service}`,
   });
@@ -26,4 +29,11 @@ export async function migrateUp(
       cause: error,
     },
   );
+}
+
+/** To find out whether there is such a table kysely reads the columns of all tables, for each service anew. */
+async function namesIn(db: Kysely<unknown>, table: string): Promise<string[]> {
+  const names = sql<{ readonly name: string }>`select name from ${sql.table(table)}`;
+  const { rows } = await names.execute(db).catch(() => ({ rows: [] }));
+  return rows.map(({ name }) => name).toSorted();
 }

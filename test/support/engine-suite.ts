@@ -124,6 +124,13 @@ export function engineSuite(name: string, open: () => Promise<Engine>): void {
       await engine.close();
     });
 
+    test('a program that is older than the database is told so', async () => {
+      const engine = await opened();
+      await engine.migrate('note', { ...migrations, '0002-later': { up: async () => {} } });
+      await assert.rejects(engine.migrate('note', migrations), { name: 'Error', message: /note/ });
+      await engine.close();
+    });
+
     test('a watch moves when something is committed, and rests when nothing is', async () => {
       const engine = await opened();
       const watch = await engine.watch('note');
