@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { systemClock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
+import { Waker } from '../kernel/reconciler.ts';
 import { allocatorEnvironment } from './object/allocator.ts';
 import { apiProbe } from './api-probe.ts';
 import type { Cloud } from './cloud.ts';
@@ -34,6 +35,9 @@ const endsMax = 3;
 const startLimitMs = 300_000;
 /** Control is ready when it listens: what it does not answer then it hardly will. */
 const answerLimitMs = 30_000;
+/** What the programs do is told; whether the APIs answer has to be asked. */
+const askMs = 20;
+const limitLookMs = 1_000;
 const rotateMs = 10_000;
 const tailLines = 8;
 
@@ -106,6 +110,8 @@ const unitKeep = (
 
 interface StartWatch {
   readonly report: (event: UnitEvent) => void;
+  /** Woken by every event. */
+  readonly waker: Waker;
   readonly isReady: (unit: string) => boolean;
   /** The unit that will not come up and why. */
   readonly hopeless: () => { readonly unit: string; readonly reason: string } | null;
@@ -114,7 +120,9 @@ interface StartWatch {
 function startWatch(log: Log): StartWatch {
   const ready = new Set<string>();
   let hopeless: { unit: string; reason: string } | null = null;
+  const waker = new Waker();
   return {
+    waker,
     isReady: (unit) => ready.has(unit),
     hopeless: () => hopeless,
     report: (event) => {
@@ -123,6 +131,7 @@ function startWatch(log: Log): StartWatch {
       if (kind === 'ready') ready.add(unit);
       if (event.kind === 'ended' && event.count >= endsMax && !ready.has(unit))
         hopeless = { unit, reason: event.reason };
+      waker.wake();
     },
   };
 }
@@ -132,7 +141,6 @@ async function cameUp(options: SupervisorOptions, starting: StartWatch): Promise
   const { cloud, signal, progress } = options;
   let stage: Stage = 'keys';
   let limit = systemClock.now() + startLimitMs;
-  let pollMs = 20;
   while (!signal.aborted) {
     const next = nextStage(starting);
     if (next !== stage) {
@@ -150,8 +158,7 @@ async function cameUp(options: SupervisorOptions, starting: StartWatch): Promise
       const apis = silent.map(({ service, reason }) => `; ${service}: ${reason}`).join('');
       throw failure(cloud.layout, unit, `did not come up in time${apis}`);
     }
-    await systemClock.sleep(pollMs, signal);
-    pollMs = Math.min(pollMs * 1.2, 50);
+    await starting.waker.wait(systemClock, stage === 'apis' ? askMs : limitLookMs, signal);
   }
 }
 
