@@ -1,3 +1,5 @@
+import { isoMilliseconds } from './clock.ts';
+
 export type LogLevel = 'debug' | 'info' | 'warning' | 'error';
 export const logLevels: readonly LogLevel[] = ['debug', 'info', 'warning', 'error'];
 
@@ -54,7 +56,7 @@ class LineLog implements Log {
     if (logLevels.indexOf(level) < logLevels.indexOf(lowest)) return;
     const own = (this.#members ??= membersOf(this.#fields));
     const members = fields === undefined ? own : own + membersOf(fields);
-    const time = new Date(now()).toISOString();
+    const time = isoMilliseconds(now());
     const text = JSON.stringify(message);
     write(`{"time":"${time}","level":"${level}","message":${text}${members}}\n`);
   }

@@ -63,6 +63,20 @@ const api: Api<null> = {
     ),
     endpoint(
       {
+        id: 'bytes',
+        method: 'PUT',
+        path: '/v2/bytes',
+        rule: null,
+        body: 'stream',
+        reply: { 200: Empty },
+      },
+      async (_, { stream }) => {
+        const pieces = await Array.fromAsync(stream);
+        return { status: 200, body: { text: Buffer.concat(pieces).toString() } };
+      },
+    ),
+    endpoint(
+      {
         id: 'newer',
         method: 'GET',
         path: '/v2/newer',
@@ -237,6 +251,12 @@ test('the API answers as its routes say', async (t) => {
   };
   const post = (extra: string): string =>
     `POST /v2/things HTTP/1.1\r\nHost: x\r\nX-Auth-Token: admin\r\nConnection: close\r\n${extra}\r\n\r\n`;
+  await t.test('who reads a body as it comes reads nothing where none is announced', async () => {
+    const putBytes = (extra: string): string =>
+      post(extra).replace('POST /v2/things', 'PUT /v2/bytes');
+    assert.match(await raw(putBytes('Content-Length: 2'), 'ab'), / 200 [^]*\{"text":"ab"\}$/);
+    assert.match(await raw(putBytes('Accept: */*')), / 200 [^]*\{"text":""\}$/);
+  });
   await t.test('a body comes in any number of pieces', async () => {
     const pieces = ['5\r\n{"nam\r\n', '5\r\ne":"a\r\n', '2\r\n"}\r\n', '0\r\n\r\n'];
     const answer = await raw(post('Transfer-Encoding: chunked'), ...pieces);

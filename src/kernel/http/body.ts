@@ -6,6 +6,7 @@ const stallMs = 60_000;
 
 /** The bytes of a body as they come; a client that stalls or leaves is a failure, never a short body. */
 export async function* bodyStream(request: IncomingMessage): AsyncIterable<Buffer> {
+  if (!isAnnounced(request)) return;
   request.setTimeout(stallMs, () => request.destroy(new Error('the client stalled')));
   try {
     // A handler that stops reading still answers: the connection must outlive its loop.
@@ -18,10 +19,8 @@ export async function* bodyStream(request: IncomingMessage): AsyncIterable<Buffe
 
 /** A short body, whole. Listeners instead of an iterator: most requests with a body come here. */
 export async function bodyBytes(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
-  const { 'content-length': announced, 'transfer-encoding': encoding } = request.headers;
-  if (Number(announced ?? 0) > limitBytes) throw tooLarge(limitBytes);
-  // RFC 9112, section 6.3: a request that announces no body has none.
-  if (announced === undefined && encoding === undefined) return Buffer.alloc(0);
+  if (!isAnnounced(request)) return Buffer.alloc(0);
+  if (Number(request.headers['content-length'] ?? 0) > limitBytes) throw tooLarge(limitBytes);
   if (request.destroyed) throw cutShort();
   request.setTimeout(stallMs, () => request.destroy(new Error('the client stalled')));
   const chunks: Buffer[] = [];
@@ -44,6 +43,10 @@ export async function bodyBytes(request: IncomingMessage, limitBytes: number): P
   }
   return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
 }
+
+/** RFC 9112, section 6.3: a request that announces no body has none. */
+const isAnnounced = ({ headers }: IncomingMessage): boolean =>
+  headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
 
 const cutShort = (cause?: unknown): Failure =>
   invalid('The request body ended before it was complete.', { cause });

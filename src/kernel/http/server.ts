@@ -45,6 +45,8 @@ export function httpServer(options: HttpOptions): Server {
     keepAliveTimeout: 75_000,
     // A large upload may take hours; a stalled one is ended by the body reader.
     requestTimeout: 0,
+    // A request that announces no body has none: nothing is made ready to read it.
+    optimizeEmptyRequests: true,
   };
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
     void answer(options, mounts, request, response);
