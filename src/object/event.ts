@@ -39,7 +39,7 @@ export async function eventsDue(
       const rows = await db.read((tx) =>
         tx
           .selectFrom('event')
-          .select(['id', 'value'])
+          .select(['id', 'value', 'due_ms'])
           .where('topic', '=', topic)
           .where('due_ms', '<=', world.clock.now())
           .orderBy('due_ms')
@@ -47,10 +47,14 @@ export async function eventsDue(
           .limit(limit)
           .execute(),
       );
-      return rows.map(({ id, value }) => ({ shard, id, topic, value: JSON.parse(value) as Json }));
+      return rows.map((row) => ({ ...row, shard }));
     }),
   );
-  return pages.flat().slice(0, limit);
+  // Of all shards: a busy one keeps no other waiting.
+  const due = pages.flat().toSorted((a, b) => a.due_ms - b.due_ms || (a.id < b.id ? -1 : 1));
+  return due
+    .slice(0, limit)
+    .map(({ shard, id, value }) => ({ shard, id, topic, value: JSON.parse(value) as Json }));
 }
 
 export async function eventDone(world: ObjectWorld, { shard, id }: QueuedEvent): Promise<void> {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { objectServer } from '../../src/object/http/object-server.ts';
@@ -179,4 +180,36 @@ test('a peer shows the key of the container it writes to, and does not undo what
   }
   const auth = { 'X-Container-Sync-Auth': 'REALM nonce signature' };
   assert.equal((await peer('PUT', '/open/o', auth)).status, 401);
+});
+
+test('another side that does not answer is asked once a run, and keeps no other waiting', async () => {
+  await using there = await cluster([]);
+  await using here = await cluster(['127.0.0.1']);
+  let asked = 0;
+  const dead = createServer((request) => {
+    asked++;
+    request.destroy();
+  });
+  dead.listen(0, '127.0.0.1');
+  await once(dead, 'listening');
+  try {
+    const deadUrl = `http://127.0.0.1:${(dead.address() as AddressInfo).port}`;
+    await there.call('PUT /copy', { 'X-Container-Sync-Key': 'secret' });
+    for (const [name, url] of [
+      ['lost', deadUrl],
+      ['source', there.url],
+    ]) {
+      await here.call(`PUT /${name}`, {
+        'X-Container-Sync-To': `${url}/v1/AUTH_a/copy`,
+        'X-Container-Sync-Key': 'secret',
+      });
+      for (const key of ['a', 'b', 'c']) await here.call(`PUT /${name}/${key}`, {}, 'x');
+    }
+    await here.send();
+    assert.equal(asked, 1);
+    assert.deepEqual(await listed(there, 'copy'), await listed(here, 'source'));
+  } finally {
+    dead.closeAllConnections();
+    await new Promise((resolve) => dead.close(resolve));
+  }
 });

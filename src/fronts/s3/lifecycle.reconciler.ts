@@ -1,4 +1,4 @@
-import { Failure } from '../../kernel/errors.ts';
+import { causesOf, Failure } from '../../kernel/errors.ts';
 import type { Reconciler } from '../../kernel/reconciler.ts';
 import { containerWalk } from '../../object/container.ts';
 import type { Container } from '../../object/container.model.ts';
@@ -35,7 +35,14 @@ export function lifecycleReconciler(world: ObjectWorld): Reconciler {
       for await (const container of containerWalk(world)) {
         if (signal.aborted) return;
         const sweep = sweepOf(world, container, signal);
-        if (sweep !== null) await bucketSweep(sweep);
+        if (sweep === null) continue;
+        // One bucket that cannot be swept keeps no other waiting.
+        await bucketSweep(sweep).catch((error: unknown) =>
+          world.log.warning('the rules of a bucket could not be carried out', {
+            bucket: container.name,
+            causes: causesOf(error),
+          }),
+        );
       }
     },
   };

@@ -21,17 +21,21 @@ interface Notice {
 export const isWebhookAllowed = (url: string, prefixes: readonly string[]): boolean =>
   prefixes.some((prefix) => url.startsWith(prefix));
 
-/** Tells webhooks what happened: at least once, in the order of the queue as far as they answer. */
+/**
+ * Tells webhooks what happened: at least once, in the order of the queue as far as they answer. One that does not is asked
+ * once a run: each time costs seconds, and others wait.
+ */
 export function notifyReconciler(world: ObjectWorld): Reconciler {
   return {
     name: 's3-notify',
     everyMs: 2_000,
     async run(signal) {
+      const silent = new Set<string>();
       while (!signal.aborted) {
         const events = await eventsDue(world, notifyTopic, batchSize);
         for (const event of events) {
           if (signal.aborted) return;
-          await eventTell(world, event, signal);
+          await eventTell(world, event, { silent, signal });
         }
         if (events.length < batchSize) return;
       }
@@ -42,7 +46,7 @@ export function notifyReconciler(world: ObjectWorld): Reconciler {
 async function eventTell(
   world: ObjectWorld,
   event: QueuedEvent,
-  signal: AbortSignal,
+  { silent, signal }: { readonly silent: Set<string>; readonly signal: AbortSignal },
 ): Promise<void> {
   const { target, record } = event.value as unknown as Notice;
   const url = webhookUrlOf(target);
@@ -52,6 +56,9 @@ async function eventTell(
     world.log.warning('a notification is given up', { target, ageMs });
     return await eventDone(world, event);
   }
+  const later = (): Promise<void> =>
+    eventDelay(world, event, Math.min(Math.max(ageMs, delayLeastMs), delayMostMs));
+  if (silent.has(url)) return later();
   try {
     const answer = await fetch(url, {
       method: 'POST',
@@ -64,7 +71,9 @@ async function eventTell(
     if (answer.ok) return await eventDone(world, event);
     throw new Error(`the webhook answered ${answer.status}`);
   } catch (error) {
+    if (signal.aborted) return;
     world.log.info('a notification has to wait', { target, causes: causesOf(error) });
-    await eventDelay(world, event, Math.min(Math.max(ageMs, delayLeastMs), delayMostMs));
+    silent.add(url);
+    await later();
   }
 }

@@ -22,16 +22,22 @@ const delayMostMs = 3_600_000;
 /** A peer that does not answer for so long has left. */
 const keptMs = 7 * 86_400_000;
 
-/** Sends what changed in containers with `X-Container-Sync-To`, until the other side has it. */
+/** What the other side said, and it was not what was asked for. */
+class PeerRefused extends Error {
+  override readonly name = 'PeerRefused';
+}
+
+/** Sends what changed in containers with `X-Container-Sync-To`, until the other side has it. One that does not answer is asked once a run. */
 export const syncReconciler = (world: ObjectWorld): Reconciler => ({
   name: 'swift-sync',
   everyMs: 3_000,
   async run(signal) {
+    const silent = new Set<string>();
     while (!signal.aborted) {
       const events = await eventsDue(world, followTopic, batchSize);
       for (const event of events) {
         if (signal.aborted) return;
-        await eventFollow(world, event, signal);
+        await eventFollow(world, event, { silent, signal });
       }
       if (events.length < batchSize) return;
     }
@@ -41,12 +47,16 @@ export const syncReconciler = (world: ObjectWorld): Reconciler => ({
 async function eventFollow(
   world: ObjectWorld,
   event: QueuedEvent,
-  signal: AbortSignal,
+  { silent, signal }: { readonly silent: Set<string>; readonly signal: AbortSignal },
 ): Promise<void> {
   const followed = followedOf(event);
   const ageMs = world.clock.now() - followed.atUs / 1000;
+  const later = (): Promise<void> =>
+    eventDelay(world, event, Math.min(Math.max(ageMs, delayLeastMs), delayMostMs));
+  let peer: Peer | null = null;
   try {
-    const peer = await peerOf(world, followed.containerId, signal);
+    peer = await peerOf(world, followed.containerId, signal);
+    if (peer !== null && silent.has(peer.place.url)) return await later();
     // Not followed any more, gone, or to where the operator does not let it go.
     if (peer !== null && 'name' in followed)
       await nameSend(world, peer, followed.name, followed.atUs);
@@ -55,8 +65,8 @@ async function eventFollow(
   } catch (error) {
     if (signal.aborted) return;
     world.log.warning('a container could not be synchronised', { causes: causesOf(error) });
-    if (ageMs > keptMs) await eventDone(world, event);
-    else await eventDelay(world, event, Math.min(Math.max(ageMs, delayLeastMs), delayMostMs));
+    if (peer !== null && !(error instanceof PeerRefused)) silent.add(peer.place.url);
+    await (ageMs > keptMs ? eventDone(world, event) : later());
   }
 }
 
@@ -146,7 +156,7 @@ function isCustomers(world: ObjectWorld, { object }: OpenObject): boolean {
   }
 }
 
-const answered = ({ status, url }: Response): Error => new Error(`${url} answered ${status}`);
+const answered = ({ status, url }: Response): Error => new PeerRefused(`${url} answered ${status}`);
 
 interface Asked {
   readonly method: 'HEAD' | 'PUT' | 'DELETE';
