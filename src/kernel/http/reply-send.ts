@@ -1,6 +1,6 @@
-import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { bufferFree } from '../buffer-free.ts';
+import { drained } from './drained.ts';
 import type { Reply } from './endpoint.ts';
 
 /** Above every high-water mark: of so large a chunk nothing is under way once its stream has drained. */
@@ -45,20 +45,6 @@ export async function replySend(
     if (isDrained && reply.isStreamOwned === true && chunk.length >= freedBytes) bufferFree(chunk);
   }
   response.end();
-}
-
-/** False: the client left first. */
-async function drained(response: ServerResponse): Promise<boolean> {
-  const done = new AbortController();
-  const { signal } = done;
-  try {
-    return await Promise.race([
-      once(response, 'drain', { signal }).then(() => true),
-      once(response, 'close', { signal }).then(() => false),
-    ]);
-  } finally {
-    done.abort();
-  }
 }
 
 function bytesOf({ body, bytes }: Reply): Uint8Array | string | null {

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { getDefaultHighWaterMark } from 'node:stream';
 import { bufferFree } from '../../kernel/buffer-free.ts';
 import { causesOf } from '../../kernel/errors.ts';
+import { drained } from '../../kernel/http/drained.ts';
 import type { Log } from '../../kernel/log.ts';
 
 /** No high-water mark is above it: of so large a chunk nothing is under way once its stream has drained. */
@@ -30,13 +31,4 @@ export async function bodySend(
     log.error('an answer could not be sent whole', { causes: causesOf(error) });
     response.destroy();
   }
-}
-
-/** False: the client left first. */
-async function drained(response: ServerResponse): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  response.on('drain', resolve).on('close', resolve);
-  await promise;
-  response.off('drain', resolve).off('close', resolve);
-  return !response.destroyed;
 }
