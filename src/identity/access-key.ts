@@ -33,9 +33,12 @@ export async function accessKeyGet(
   ) {
     return known;
   }
+  const { generation } = memory;
   const found = await accessKeyRead(world, access);
-  if (found === null) memory.accessKeys.delete(access);
-  else memory.accessKeys.set(access, found);
+  // What changed between its reads may be the key itself: then it is not remembered.
+  const isWhole = found !== null && found.state.generation === generation;
+  if (isWhole) memory.accessKeys.set(access, found);
+  else memory.accessKeys.delete(access);
   return found;
 }
 

@@ -165,6 +165,25 @@ test('a wrong, unknown, old or unsigned request is the same 401, and the reason 
   assert.equal((await cloud.call('POST', '/v3/s3tokens', { body: [] })).status, 400);
 });
 
+test('an access key that is taken away while it is read is not remembered', async () => {
+  await using cloud = await cloudOpen();
+  const key = await demoKey(cloud);
+  const port = identityPort(cloud.world);
+  const ask = (access: string) => port.accessKeyGet(access, 'object-store');
+  assert.equal(await ask('f'.repeat(32)), null);
+  const { db } = cloud.world;
+  const read = db.read.bind(db);
+  db.read = async (work) => {
+    db.read = read;
+    const seen = await read(work);
+    const path = `/v3/users/${key.userId}/credentials/OS-EC2/${key.access}`;
+    assert.equal((await cloud.call('DELETE', path, { token: key.token })).status, 204);
+    return seen;
+  };
+  await ask(key.access);
+  assert.equal(await ask(key.access), null);
+});
+
 test('the port answers an access key from memory until something is taken away', async () => {
   await using cloud = await cloudOpen();
   const key = await demoKey(cloud);
