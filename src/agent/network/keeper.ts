@@ -71,7 +71,7 @@ export async function keeperOpen<Wanted extends { readonly id: string }>(
       }),
     delete: (id) =>
       turns.alone(id, async () => {
-        await options.remove(id);
+        await documentRemove(options, actual, id);
         await documents.delete(id);
         actual.delete(id);
         options.report({ of, id, digest: null, error: null });
@@ -114,6 +114,25 @@ export async function keeperOpen<Wanted extends { readonly id: string }>(
       [...actual].filter(([, { error }]) => error !== null).map(([id]) => id);
     await Promise.all(failed().map(enforceLater));
     return failed().length === 0;
+  }
+}
+
+/** What was half removed is not in force any more: whoever wants it again gets it whole. */
+async function documentRemove<Wanted>(
+  { of, remove, report }: KeeperOptions<Wanted>,
+  actual: Map<string, Actual>,
+  id: string,
+): Promise<void> {
+  try {
+    await remove(id);
+  } catch (error) {
+    const known = actual.get(id);
+    if (known !== undefined) {
+      const failed = { ...known, error: agentErrorOf(error) };
+      actual.set(id, failed);
+      report({ of, id, ...failed });
+    }
+    throw error;
   }
 }
 

@@ -55,7 +55,9 @@ async function benchOpen(t: TestContext): Promise<Bench> {
           if (bench.fault !== null) throw bench.fault;
           bench.applied.push(wanted);
         },
-        remove: async () => {},
+        remove: async () => {
+          if (bench.fault !== null) throw bench.fault;
+        },
         report: (document) => bench.reports.push(document),
         clock,
         log: silentLog,
@@ -138,6 +140,22 @@ test('a deleted document is gone from the disk and reported so', async (t) => {
     digest: null,
     error: null,
   });
+});
+
+test('a document that was half removed is put in force anew when it is wanted again', async (t) => {
+  const bench = await benchOpen(t);
+  const keeper = await bench.open();
+  await keeper.put(external.id, { wanted: external, digest: 'a' });
+  bench.fault = new AgentFailure('internal', 'not now');
+  await assert.rejects(keeper.delete(external.id), /not now/);
+  const { digest, error } = bench.reports.at(-1) ?? assert.fail();
+  assert.deepEqual([digest, error?.message], ['a', 'not now']);
+  bench.fault = null;
+  await keeper.put(external.id, { wanted: external, digest: 'a' });
+  assert.equal(bench.applied.length, 2);
+  assert.equal(bench.reports.at(-1)?.error, null);
+  await keeper.delete(external.id);
+  assert.deepEqual(keeper.documents(), []);
 });
 
 test('an id that is none never becomes a path', async (t) => {
