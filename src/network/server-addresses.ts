@@ -126,21 +126,22 @@ export async function portsShown(
   if (serverIds.length === 0) return new Map();
   const read = await db.read((tx) => shownRead(tx, serverIds));
   if (read === null) return new Map();
-  const { ports, fixed, floating, members, networks, groups } = read;
+  const { ports, floating, members, networks, groups } = read;
   const networkNames = new Map(networks.map(({ id, name }) => [id, name]));
   const groupRefs = new Map(groups.map(({ id, name }) => [id, { name }]));
   const shown = new Map<string, Mutable<PortShown>>();
   const byServer = new Map<string, PortShown[]>();
-  for (const { id, server_id, network_id, mac } of ports) {
-    const networkName = networkNames.get(network_id) ?? '';
-    const port = { networkName, mac, fixedIps: [], floatingIps: [], securityGroups: [] };
-    shown.set(id, port);
-    const known = byServer.get(server_id ?? '');
-    if (known === undefined) byServer.set(server_id ?? '', [port]);
-    else known.push(port);
-  }
-  for (const { port_id, address } of fixed) {
-    shown.get(port_id)?.fixedIps.push({ address, version: address.includes(':') ? 6 : 4 });
+  for (const { id, server_id, network_id, mac, address } of ports) {
+    let port = shown.get(id);
+    if (port === undefined) {
+      const networkName = networkNames.get(network_id) ?? '';
+      port = { networkName, mac, fixedIps: [], floatingIps: [], securityGroups: [] };
+      shown.set(id, port);
+      const known = byServer.get(server_id ?? '');
+      if (known === undefined) byServer.set(server_id ?? '', [port]);
+      else known.push(port);
+    }
+    if (address !== null) port.fixedIps.push({ address, version: address.includes(':') ? 6 : 4 });
   }
   for (const { port_id, address } of floating)
     shown.get(port_id ?? '')?.floatingIps.push({ address });
@@ -158,22 +159,19 @@ export async function portsShown(
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer E)[] ? E[] : T[K] };
 
 async function shownRead(tx: Tx<NetworkTables>, serverIds: readonly string[]) {
+  // One row for each of a port's addresses.
   const ports = await tx
     .selectFrom('port')
-    .select(['id', 'server_id', 'network_id', 'mac'])
-    .where('server_id', 'in', serverIds)
-    .orderBy('created_at')
-    .orderBy('id')
+    .leftJoin('fixed_ip', 'fixed_ip.port_id', 'port.id')
+    .select(['port.id', 'port.server_id', 'port.network_id', 'port.mac', 'fixed_ip.address'])
+    .where('port.server_id', 'in', serverIds)
+    .orderBy('port.created_at')
+    .orderBy('port.id')
+    .orderBy('fixed_ip.position')
     .execute();
-  const ids = ports.map(({ id }) => id);
+  const ids = [...new Set(ports.map(({ id }) => id))];
   const networkIds = [...new Set(ports.map(({ network_id }) => network_id))];
   if (ids.length === 0) return null;
-  const fixed = await tx
-    .selectFrom('fixed_ip')
-    .select(['port_id', 'address'])
-    .where('port_id', 'in', ids)
-    .orderBy('position')
-    .execute();
   const floating = await tx
     .selectFrom('floating_ip')
     .select(['port_id', 'floating_address as address'])
@@ -199,7 +197,7 @@ async function shownRead(tx: Tx<NetworkTables>, serverIds: readonly string[]) {
           .select(['id', 'name'])
           .where('id', 'in', groupIds)
           .execute();
-  return { ports, fixed, floating, members, networks, groups };
+  return { ports, floating, members, networks, groups };
 }
 
 export async function serversByAddress(
