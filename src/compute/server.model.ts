@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely';
 import { conflict } from '../kernel/errors.ts';
+import { flatText } from '../kernel/flat-text.ts';
 import type { ServerTable } from './compute.tables.ts';
 
 export type ServerRow = Selectable<ServerTable>;
@@ -78,7 +79,7 @@ export const tagsText = (tags: readonly string[]): string =>
 /** What the guest calls its first disk. */
 export const rootDevice = '/dev/vda';
 
-export const instanceName = (id: string): string => `instance-${id}`;
+export const instanceName = (id: string): string => flatText('instance-', id);
 
 const statuses: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   active: {

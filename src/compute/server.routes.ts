@@ -1,5 +1,6 @@
 import type { TSchema } from 'typebox';
 import type { Context } from '../kernel/context.ts';
+import { flatText } from '../kernel/flat-text.ts';
 import { endpointsOf } from '../kernel/http/endpoint.ts';
 import { Type } from '../kernel/type.ts';
 import type { ComputeWorld } from './compute.world.ts';
@@ -24,9 +25,8 @@ function nextLinks(
   if (next === null) return {};
   const params = new URLSearchParams(query);
   params.set('marker', next);
-  return {
-    servers_links: [{ rel: 'next', href: `${baseUrl}/v2.1/${path}?${params.toString()}` }],
-  };
+  const href = flatText(baseUrl, `/v2.1/${path}?`, params.toString());
+  return { servers_links: [{ rel: 'next', href }] };
 }
 
 const listOf = (item: TSchema) =>

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Context } from '../kernel/context.ts';
 import { isoSeconds } from '../kernel/clock.ts';
+import { flatText } from '../kernel/flat-text.ts';
 import type { PortShown } from '../network/port.ts';
 import type { ComputeWorld } from './compute.world.ts';
 import {
@@ -75,8 +76,8 @@ export function viewFrame(
 }
 
 export const linksOf = (baseUrl: string, id: string) => [
-  { rel: 'self', href: `${baseUrl}/v2.1/servers/${id}` },
-  { rel: 'bookmark', href: `${baseUrl}/servers/${id}` },
+  { rel: 'self', href: flatText(baseUrl, '/v2.1/servers/', id) },
+  { rel: 'bookmark', href: flatText(baseUrl, '/servers/', id) },
 ];
 
 export const serverBrief = ({ baseUrl }: Pick<ViewFrame, 'baseUrl'>, server: ShownServer) => ({
@@ -191,7 +192,9 @@ function attributesAdd(
 
 /** Nova's form for these two alone: microseconds, no zone. */
 const usageTime = (ms: number | null): string | null =>
-  ms === null ? null : `${secondsText(ms).slice(0, 19)}.${String(ms % 1000).padStart(3, '0')}000`;
+  ms === null
+    ? null
+    : flatText(secondsText(ms).slice(0, 19), '.', String(ms % 1000).padStart(3, '0'), '000');
 
 /** The same for all servers of a project on a host, and says nothing of the host's name. */
 function hostIdOf({ hostIds }: ViewFrame, { project_id, host }: ShownServer): string {
@@ -209,7 +212,7 @@ function imageView({ baseUrl, images }: ViewFrame, { image_id }: ShownServer): u
   if (image_id === null) return '';
   return known(images, image_id, () => ({
     id: image_id,
-    links: [{ rel: 'bookmark', href: `${baseUrl}/images/${image_id}` }],
+    links: [{ rel: 'bookmark', href: flatText(baseUrl, '/images/', image_id) }],
   }));
 }
 
@@ -227,7 +230,7 @@ const flavorView = (frame: ViewFrame, server: ShownServer): unknown =>
 function flavorShown({ since, baseUrl, showsExtraSpecs }: ViewFrame, server: ShownServer) {
   const flavor = flavorParse(server.flavor);
   if (!since['2.47']) {
-    const href = `${baseUrl}/flavors/${encodeURIComponent(flavor.id)}`;
+    const href = flatText(baseUrl, '/flavors/', encodeURIComponent(flavor.id));
     return { id: flavor.id, links: [{ rel: 'bookmark', href }] };
   }
   return {

@@ -1,3 +1,5 @@
+import { flatText } from './flat-text.ts';
+
 /** Time as the services see it; tests bring their own. */
 export interface Clock {
   /** Milliseconds since the epoch. */
@@ -22,7 +24,8 @@ export const systemClock: Clock = {
 };
 
 /** `2013-09-03T04:01:32Z`: the form most OpenStack APIs use. */
-export const isoSeconds = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
+export const isoSeconds = (ms: number): string =>
+  flatText(new Date(ms).toISOString().slice(0, 19), 'Z');
 
 let minute = { number: Number.NaN, text: '' };
 
@@ -37,7 +40,8 @@ export function isoMilliseconds(ms: number): string {
 
 /** `2013-09-03T04:01:32.000000Z`: Keystone's form, with six digits. */
 export const isoMicroseconds = (ms: number): string =>
-  `${new Date(ms).toISOString().slice(0, 23)}000Z`;
+  flatText(new Date(ms).toISOString().slice(0, 23), '000Z');
 
 /** `2026-01-02T03:04:05.678000`: where an API writes no zone, UTC is meant. */
-export const isoNaive = (ms: number): string => `${new Date(ms).toISOString().slice(0, 23)}000`;
+export const isoNaive = (ms: number): string =>
+  flatText(new Date(ms).toISOString().slice(0, 23), '000');
