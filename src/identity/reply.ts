@@ -1,10 +1,11 @@
+import { flatText } from '../kernel/flat-text.ts';
 import type { Reply } from '../kernel/http/endpoint.ts';
 import type { IdentityContext } from './identity.world.ts';
 import type { Page } from './listing.ts';
 
 /** `https://cloud/identity/v3/users/123` */
 export const linkTo = ({ baseUrl }: IdentityContext, path: string): string =>
-  `${baseUrl}/v3${path}`;
+  flatText(baseUrl, '/v3', path);
 
 export const selfLink = (context: IdentityContext, path: string): { self: string } => ({
   self: linkTo(context, path),

@@ -1,4 +1,4 @@
-import { isoMicroseconds } from '../kernel/clock.ts';
+import { isoNaive } from '../kernel/clock.ts';
 import type { IdentityContext } from './identity.world.ts';
 import { selfLink } from './reply.ts';
 import type { UserAccount } from './user.model.ts';
@@ -12,9 +12,7 @@ export const userView = (context: IdentityContext, user: UserAccount) => ({
   ...(user.defaultProjectId !== null && { default_project_id: user.defaultProjectId }),
   // Keystone leaves the Z off here, and only here.
   password_expires_at:
-    user.passwordExpiresAtMs === null
-      ? null
-      : isoMicroseconds(user.passwordExpiresAtMs).slice(0, -1),
+    user.passwordExpiresAtMs === null ? null : isoNaive(user.passwordExpiresAtMs),
   options: user.options,
   links: selfLink(context, `/users/${user.id}`),
 });

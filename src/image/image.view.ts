@@ -1,4 +1,5 @@
 import { isoSeconds } from '../kernel/clock.ts';
+import { flatText } from '../kernel/flat-text.ts';
 import type { Member } from './image-member.store.ts';
 import type { LocationView } from './image-location.ts';
 import type { Image, Importing } from './image.model.ts';
@@ -28,8 +29,8 @@ export const imageView = (
   created_at: isoSeconds(image.createdAt),
   updated_at: isoSeconds(image.updatedAt),
   tags: image.tags,
-  self: `/v2/images/${image.id}`,
-  file: `/v2/images/${image.id}/file`,
+  self: flatText('/v2/images/', image.id),
+  file: flatText('/v2/images/', image.id, '/file'),
   schema: '/v2/schemas/image',
   ...(locations !== null && { locations }),
   ...(image.stores.length > 0 && { stores: image.stores.join(',') }),
