@@ -8,6 +8,7 @@ import { credentialsEnsure } from '../../src/boot/credentials.ts';
 import { configurationRead } from '../../src/boot/configuration.ts';
 import { layoutOf } from '../../src/boot/layout.ts';
 import { processFacts } from '../../src/boot/proc.ts';
+import { roleArgv } from '../../src/boot/supervise-argv.ts';
 import { apiClient, type ApiClient } from '../../test/support/client.ts';
 import type { Bench } from './bench.ts';
 import { measure } from './bench.ts';
@@ -23,7 +24,9 @@ export const bench: Bench = {
   async run() {
     const stateDir = mkdtempSync(join(tmpdir(), 'welkin-bench-'));
     const program = join(import.meta.dirname, 'sim-control.ts');
+    const [, youngGeneration = ''] = roleArgv('control', layoutOf(stateDir));
     const control = fork(program, [stateDir, String(port), '100'], {
+      execArgv: [youngGeneration],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     try {
