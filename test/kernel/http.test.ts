@@ -237,7 +237,7 @@ test('the API answers as its routes say', async (t) => {
     await new Promise((resolve) => socket.resume().on('close', resolve));
     assert.equal((await server.call('GET', '/')).status, 200);
   });
-  const raw = async (...pieces: string[]): Promise<string> => {
+  const heard = async (pieces: readonly string[], isEnded: boolean): Promise<string> => {
     const socket = connect(Number(new URL(server.url).port), '127.0.0.1').setEncoding('utf8');
     let answer = '';
     socket.on('data', (text: string) => (answer += text));
@@ -245,10 +245,11 @@ test('the API answers as its routes say', async (t) => {
       socket.write(piece);
       await new Promise(setImmediate);
     }
-    socket.end();
+    if (isEnded) socket.end();
     await new Promise((resolve) => socket.on('close', resolve));
     return answer;
   };
+  const raw = (...pieces: string[]): Promise<string> => heard(pieces, true);
   const post = (extra: string): string =>
     `POST /v2/things HTTP/1.1\r\nHost: x\r\nX-Auth-Token: admin\r\nConnection: close\r\n${extra}\r\n\r\n`;
   await t.test('who reads a body as it comes reads nothing where none is announced', async () => {
@@ -266,10 +267,9 @@ test('the API answers as its routes say', async (t) => {
     const before = server.events.length;
     await raw(post('Content-Length: 12'), '{"name"');
     const kib = `400\r\n${' '.repeat(1_024)}\r\n`;
-    assert.match(
-      await raw(post('Transfer-Encoding: chunked'), kib.repeat(1_025), kib),
-      /^HTTP\/1\.1 413 /,
-    );
+    // The client stays: who ends in the middle of a body may be gone before the answer.
+    const endless = [post('Transfer-Encoding: chunked'), kib.repeat(1_025)];
+    assert.match(await heard(endless, false), /^HTTP\/1\.1 413 /);
     const outcomes = server.events.slice(before).map(({ outcome }) => outcome);
     assert.deepEqual(new Set(outcomes), new Set(['failure']));
     assert.equal((await server.call('POST', '/v2/things', { body: { name: 'b' } })).status, 201);
