@@ -35,6 +35,8 @@ export interface Identified {
   readonly accessToken: AccessToken | null;
   /** What an identity provider said, where the user came from one. */
   readonly assertionId: string | null;
+  /** When what was proved was still true: what is revoked from then on takes the token with it. Null: now. */
+  readonly provedAtMs: number | null;
 }
 
 /** A proof that begins a chain and fixes nothing. */
@@ -44,6 +46,7 @@ export const plainProof = {
   applicationCredential: null,
   accessToken: null,
   assertionId: null,
+  provedAtMs: null,
 } as const;
 
 type PasswordUser = NonNullable<AuthWanted['identity']['password']>['user'];
@@ -61,9 +64,8 @@ export async function passwordIdentify(
     password,
   });
   if (proof !== null && 'why' in proof) throw unauthenticated(proof.why, proof.userId);
-  if (proof !== null) return await passwordProved(world, proof.user);
-  const user = await userFind(world, wanted);
-  const isRight = await passwordVerify(world, user?.passwordHash ?? null, password);
+  if (proof !== null) return await passwordProved(world, proof.user, null);
+  const { user, isRight, provedAtMs } = await passwordLook(world, wanted, password);
   if (user === null) throw unauthenticated('no such user');
   await logInSettle(world, user, { isRight, why: 'the password is wrong' });
   if (isPasswordExpired(user, world.clock.now())) {
@@ -71,16 +73,37 @@ export async function passwordIdentify(
     throw expired(user.id);
   }
   await hashRenew(world, user, password);
-  return await passwordProved(world, user);
+  return await passwordProved(world, user, provedAtMs);
 }
 
-async function passwordProved(world: IdentityWorld, user: UserAccount): Promise<Identified> {
+/** A hash takes its time: a password that was changed meanwhile is looked at anew. */
+async function passwordLook(
+  world: IdentityWorld,
+  wanted: UserNamed,
+  password: string,
+): Promise<{ user: UserAccount | null; isRight: boolean; provedAtMs: number }> {
+  for (let user = await userFind(world, wanted); ;) {
+    const passwordHash = user?.passwordHash ?? null;
+    const isRight = await passwordVerify(world, passwordHash, password);
+    const provedAtMs = world.clock.now();
+    const now = isRight ? await userFind(world, wanted) : user;
+    if (now?.passwordHash === passwordHash || !isRight) return { user, isRight, provedAtMs };
+    user = now;
+  }
+}
+
+async function passwordProved(
+  world: IdentityWorld,
+  user: UserAccount,
+  provedAtMs: number | null,
+): Promise<Identified> {
   await activeCheck(world, user);
   return {
     user,
     methods: ['password'],
-    expiresAtMs: world.clock.now() + world.settings.tokenLifeMs,
+    expiresAtMs: (provedAtMs ?? world.clock.now()) + world.settings.tokenLifeMs,
     ...plainProof,
+    provedAtMs,
   };
 }
 

@@ -172,7 +172,11 @@ const identifiedMerge = (a: Identified, b: Identified): Identified => ({
   applicationCredential: a.applicationCredential ?? b.applicationCredential,
   accessToken: a.accessToken ?? b.accessToken,
   assertionId: a.assertionId ?? b.assertionId,
+  provedAtMs: earlier(a.provedAtMs, b.provedAtMs),
 });
+
+const earlier = (a: number | null, b: number | null): number | null =>
+  a === null || b === null ? (a ?? b) : Math.min(a, b);
 
 async function tokenFor(
   context: IdentityContext,
@@ -252,7 +256,7 @@ type Bounds = Pick<TokenClaims, 'scope'> &
 const claimsOf = ({ world }: IdentityContext, who: Identified, bounds: Bounds): TokenClaims => ({
   methods: who.methods,
   userId: who.user.id,
-  issuedAtMs: world.clock.now(),
+  issuedAtMs: who.provedAtMs ?? world.clock.now(),
   expiresAtMs: who.expiresAtMs,
   auditIds: [auditIdMake(world), ...(who.chainId === null ? [] : [who.chainId])],
   trustId: null,

@@ -198,6 +198,32 @@ test('users change their own password by the old one, which ends what was logged
   assert.equal((await cloud.call('GET', '/v3/auth/projects', { token: after })).status, 200);
 });
 
+for (const [when, nth] of [
+  ['before it is held against what was given', 1],
+  ['after that', 2],
+] as const) {
+  test(`a log-in whose password is changed ${when} opens nothing`, async () => {
+    await using cloud = await cloudOpen();
+    const [{ id }] = (await cloud.call('GET', '/v3/users?name=demo')).json.users;
+    const { db } = cloud.world;
+    const read = db.read.bind(db);
+    let reads = 0;
+    db.read = async (work) => {
+      const seen = await read(work);
+      if (!isAccount(seen) || ++reads !== nth) return seen;
+      const body = { user: { password: 'another' } };
+      assert.equal((await cloud.call('PATCH', `/v3/users/${id}`, { body })).status, 200);
+      cloud.clock.pass(10);
+      return seen;
+    };
+    assert.equal((await cloud.logIn('demo', seed.demoPassword)).status, 401);
+    assert.equal((await cloud.logIn('demo', 'another')).status, 201);
+  });
+}
+
+const isAccount = (seen: unknown): boolean =>
+  typeof seen === 'object' && seen !== null && 'passwordHash' in seen;
+
 test('each log-in is an audit event that says who, how it ended and why, and never a secret', async () => {
   await using cloud = await cloudOpen();
   await cloud.logIn('demo', 'wrong-secret');
