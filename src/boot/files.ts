@@ -2,6 +2,7 @@ import {
   chmodSync,
   chownSync,
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -37,8 +38,13 @@ export function fileWrite(path: string, text: string, { mode, uid }: Ownership):
   folderSync(dirname(path));
 }
 
-/** Makes a folder, or gives an existing one its mode and owner back. */
+/**
+ * Makes a folder, or gives an existing one its mode and owner back. What is missing above it is made so that anyone may pass
+ * through, whatever the umask: control and guests are not root.
+ */
 export function folderEnsure(path: string, { mode, uid }: Ownership): void {
+  const parent = dirname(path);
+  if (!existsSync(parent)) folderEnsure(parent, { mode: 0o711 });
   mkdirSync(path, { recursive: true, mode: 0o700 });
   if (uid !== undefined) chownSync(path, uid, uid);
   chmodSync(path, mode);

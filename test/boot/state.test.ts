@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { configurationRead } from '../../src/boot/configuration.ts';
-import { fileWrite } from '../../src/boot/files.ts';
+import { fileWrite, folderEnsure } from '../../src/boot/files.ts';
 import { controlUid, layoutOf } from '../../src/boot/layout.ts';
 import { logFileRotate, logFileTail, logLineText } from '../../src/boot/log-file.ts';
 import { stateEnsure } from '../../src/boot/supervisor.ts';
@@ -30,6 +30,18 @@ const modes = (at: string): [string, string][] =>
     const { mode, uid } = statSync(join(at, name));
     return [name, `${uid === controlUid ? 'control' : uid} ${(mode & 0o777).toString(8)}`];
   });
+
+test('folders that are missing above the state directory let control and guests pass', () => {
+  const umask = process.umask(0o077);
+  try {
+    folderEnsure(join(folder, 'a', 'b', 'cloud'), { mode: 0o700 });
+  } finally {
+    process.umask(umask);
+  }
+  const seen = modes(join(folder, 'a')).map(([name, mode]) => `${name} ${mode.split(' ')[1]}`);
+  assert.deepEqual(seen.toSorted(), ['b 711', 'b/cloud 700']);
+  assert.equal(statSync(join(folder, 'a')).mode & 0o777, 0o711);
+});
 
 test('a first start makes what is secret readable by the one account that needs it', (t) => {
   if (!isRoot) return t.skip('needs root');
