@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { systemClock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
 import { Waker } from '../kernel/reconciler.ts';
-import { allocatorEnvironment } from './object/allocator.ts';
+import { controlAllocator, objectAllocator } from './allocator.ts';
 import { apiProbe } from './api-probe.ts';
 import type { Cloud } from './cloud.ts';
 import { UserError } from './command.ts';
@@ -88,11 +88,12 @@ export function stateEnsure({ layout, configuration }: Cloud): void {
 
 const unitsOf = ({ layout, configuration }: Cloud): readonly Unit[] =>
   [
-    ...(['agent', 'control'] as const).map((name) => ({ name, argv: roleArgv(name, layout) })),
+    { name: 'agent', argv: roleArgv('agent', layout) },
+    { name: 'control', argv: roleArgv('control', layout), environment: controlAllocator },
     ...Array.from({ length: configuration.object.workers }, (_, worker) => ({
       name: objectUnitName(worker),
       argv: objectArgv(worker, layout),
-      environment: allocatorEnvironment,
+      environment: objectAllocator,
     })),
   ].map((program) => ({
     ...program,

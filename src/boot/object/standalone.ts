@@ -8,7 +8,7 @@ import { objectSettingsDefault, type ObjectSettings } from '../../object/object.
 import { listenText, type Listen } from '../addresses.ts';
 import { exitCodes, UserError } from '../command.ts';
 import { lockHold } from '../lock.ts';
-import { allocatorEnvironment } from './allocator.ts';
+import { objectAllocator } from '../allocator.ts';
 import { objectFronts } from './fronts.ts';
 import { objectServe } from './object-serve.ts';
 import { outsideOpen } from './outside.ts';
@@ -60,7 +60,7 @@ export async function standaloneRun(options: Standalone): Promise<number> {
   // Wrong words are found before anything is made.
   settingsOf(options);
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  lockHold(join(dataDir, 'lock'), allocatorEnvironment);
+  lockHold(join(dataDir, 'lock'), objectAllocator);
   await storePrepare({ dataDir, engineOpen: await storeEngines(dataDir, options.databaseUrl) });
   if (workers === 1) return serve(options, { log, signal, leads: true, ready });
   await workersRun({ count: workers, log, signal, ready });
