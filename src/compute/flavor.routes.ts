@@ -4,6 +4,7 @@ import { invalid } from '../kernel/errors.ts';
 import { byVersion, endpointsOf, type Input } from '../kernel/http/endpoint.ts';
 import { Type } from '../kernel/type.ts';
 import type { ComputeWorld } from './compute.world.ts';
+import { flavorPageOf, flavorQueryNames } from './flavor-page.ts';
 import type { Flavor } from './flavor.model.ts';
 import {
   AccessAdd,
@@ -18,7 +19,6 @@ import {
   SpecsCreate,
   SpecUpdate,
 } from './flavor.schema.ts';
-import type { FlavorPage } from './flavor.store.ts';
 import {
   flavorAccessChange,
   flavorAccessList,
@@ -31,107 +31,10 @@ import {
   flavorSpecsCreate,
   flavorUpdate,
 } from './flavor.ts';
+import { flavorBriefView, flavorView } from './flavor.view.ts';
 
 const endpoint = endpointsOf<ComputeWorld>();
 type FlavorContext = Context<ComputeWorld>;
-
-const pageMax = 1_000;
-const sortColumns: Readonly<Record<string, FlavorPage['sortColumn']>> = {
-  flavorid: 'id',
-  id: 'id',
-  name: 'name',
-  memory_mb: 'ram_mib',
-  vcpus: 'vcpus',
-  root_gb: 'disk_gib',
-  ephemeral_gb: 'ephemeral_gib',
-  swap: 'swap_mib',
-  is_public: 'is_public',
-  disabled: 'disabled',
-  rxtx_factor: 'rxtx_factor_milli',
-  created_at: 'created_at',
-  updated_at: 'updated_at',
-};
-
-const queryNames = ['minRam', 'minDisk', 'is_public', 'limit', 'marker', 'sort_key', 'sort_dir'];
-
-function pageOf(context: FlavorContext, query: URLSearchParams): FlavorPage {
-  const count = (name: string, otherwise: number): number => {
-    const text = query.get(name);
-    if (text === null) return otherwise;
-    if (/^\d+$/.test(text)) return Number(text);
-    throw invalid(`Invalid ${name} filter [${text}]`);
-  };
-  const limit = count('limit', pageMax);
-  const sortKey = query.get('sort_key') ?? 'flavorid';
-  const sortColumn = sortColumns[sortKey];
-  const sortDirection = query.get('sort_dir') ?? 'asc';
-  if (sortColumn === undefined || (sortDirection !== 'asc' && sortDirection !== 'desc')) {
-    throw invalid(`Invalid sort key or direction: ${sortKey} ${sortDirection}`);
-  }
-  return {
-    isPublic: isPublicOf(context, query.get('is_public')),
-    minRamMib: count('minRam', 0),
-    minDiskGib: count('minDisk', 0),
-    sortColumn,
-    sortDirection,
-    limit: limit === 0 ? pageMax : Math.min(limit, pageMax),
-    marker: query.get('marker'),
-  };
-}
-
-/** Only administrators may ask for flavors that are not public; `None` shows them both. */
-function isPublicOf({ actor }: FlavorContext, text: string | null): boolean | null {
-  if (!actor.roles.includes('admin')) return text === null ? null : true;
-  switch (text?.toLowerCase()) {
-    case undefined:
-    case 'true':
-    case '1':
-    case 't':
-    case 'yes':
-      return true;
-    case 'none':
-      return null;
-    case 'false':
-    case '0':
-    case 'f':
-    case 'no':
-      return false;
-    default:
-      throw invalid(`Invalid is_public filter [${text}]`);
-  }
-}
-
-const linksOf = ({ baseUrl }: FlavorContext, id: string) => [
-  { rel: 'self', href: `${baseUrl}/v2.1/flavors/${encodeURIComponent(id)}` },
-  { rel: 'bookmark', href: `${baseUrl}/flavors/${encodeURIComponent(id)}` },
-];
-
-function briefView(context: FlavorContext, { id, name, description }: Flavor) {
-  return {
-    id,
-    name,
-    ...(context.since('2.55') && { description }),
-    links: linksOf(context, id),
-  };
-}
-
-function flavorView(context: FlavorContext, flavor: Flavor): Static<typeof FlavorReply> {
-  const noSwap = context.since('2.75') ? 0 : '';
-  const showsSpecs =
-    context.since('2.61') && context.allows('os_compute_api:os-flavor-extra-specs:index');
-  return {
-    ...briefView(context, flavor),
-    ram: flavor.ramMib,
-    vcpus: flavor.vcpus,
-    disk: flavor.diskGib,
-    swap: flavor.swapMib === 0 ? noSwap : flavor.swapMib,
-    'OS-FLV-EXT-DATA:ephemeral': flavor.ephemeralGib,
-    'OS-FLV-DISABLED:disabled': flavor.isDisabled,
-    'os-flavor-access:is_public': flavor.isPublic,
-    rxtx_factor: flavor.rxtxFactor,
-    ...(showsSpecs && { extra_specs: flavor.extraSpecs }),
-  };
-}
 
 async function listReply(
   context: FlavorContext,
@@ -139,7 +42,7 @@ async function listReply(
   path: string,
   view: (context: FlavorContext, flavor: Flavor) => object,
 ) {
-  const page = pageOf(context, query);
+  const page = flavorPageOf(context, query);
   const flavors = await flavorList(context, page);
   if (flavors === null) throw invalid(`marker [${page.marker}] not found`);
   const last = flavors.at(-1);
@@ -204,10 +107,10 @@ export const flavorRoutes = [
       method: 'GET',
       path: '/v2.1/flavors',
       rule: null,
-      query: queryNames,
+      query: flavorQueryNames,
       reply: { 200: listOf('flavors', FlavorBrief) },
     },
-    (context, { query }) => listReply(context, query, '', briefView),
+    (context, { query }) => listReply(context, query, '', flavorBriefView),
   ),
   endpoint(
     {
@@ -215,7 +118,7 @@ export const flavorRoutes = [
       method: 'GET',
       path: '/v2.1/flavors/detail',
       rule: null,
-      query: queryNames,
+      query: flavorQueryNames,
       reply: { 200: listOf('flavors', FlavorReply) },
     },
     (context, { query }) => listReply(context, query, '/detail', flavorView),
