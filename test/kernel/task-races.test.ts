@@ -1,34 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { sqliteOpen } from '../../src/engines/sqlite/engine.ts';
 import { systemClock, type Clock } from '../../src/kernel/clock.ts';
 import type { Db, Tx } from '../../src/kernel/db.ts';
 import { randomIds } from '../../src/kernel/ids.ts';
 import { leaseHold, type Lease } from '../../src/kernel/lease.ts';
 import { silentLog } from '../../src/kernel/log.ts';
-import { kernelMigrations, type KernelTables } from '../../src/kernel/tables.ts';
-import { taskCancel, taskInsert, type TaskKind } from '../../src/kernel/task.ts';
+import type { KernelTables } from '../../src/kernel/tables.ts';
+import { taskCancel, type TaskKind } from '../../src/kernel/task.ts';
 import { TaskRunner } from '../../src/kernel/task-runner.ts';
+import { enqueue, journalOpen } from './task-journal.ts';
 
 type Steps = TaskKind<null, null>['steps'];
-
-async function database(): Promise<Db<KernelTables>> {
-  const engine = sqliteOpen(':memory:');
-  await engine.migrate('kernel', kernelMigrations);
-  return engine.db<KernelTables>();
-}
-
-const enqueue = (db: Db<KernelTables>): Promise<void> =>
-  db.write((tx) =>
-    taskInsert(tx, {
-      id: randomIds.uuid(),
-      kind: 'build',
-      subject: 's',
-      input: null,
-      requestId: 'req-1',
-      now: 0,
-    }),
-  );
 
 const stateOf = async (db: Db<KernelTables>): Promise<string | undefined> =>
   (await db.read((tx) => tx.selectFrom('task').select('state').executeTakeFirst()))?.state;
@@ -80,7 +62,7 @@ const turns = async (count: number): Promise<void> => {
 };
 
 test('a task that fails while the runner looks for work is not begun again', async () => {
-  const db = await database();
+  const db = await journalOpen();
   await enqueue(db);
   const begun = Promise.withResolvers<void>();
   const fail = Promise.withResolvers<void>();
@@ -127,7 +109,7 @@ test('a task that fails while the runner looks for work is not begun again', asy
 });
 
 test('a task that waits learns of a cancellation by another process', async () => {
-  const db = await database();
+  const db = await journalOpen();
   await enqueue(db);
   const begun = Promise.withResolvers<void>();
   const runner = runnerOf(db, [
@@ -154,7 +136,7 @@ test('a task that waits learns of a cancellation by another process', async () =
 });
 
 test('who gets a lease back looks at once for what came meanwhile', async () => {
-  const db = await database();
+  const db = await journalOpen();
   const runner = runnerOf(db, [{ name: 'only', run: async () => {} }]);
   const asleep = Promise.withResolvers<void>();
   const looked = new AbortController();
@@ -172,7 +154,7 @@ test('who gets a lease back looks at once for what came meanwhile', async () => 
 });
 
 test('a journal that cannot be written for a moment fails no task', async () => {
-  const db = await database();
+  const db = await journalOpen();
   await enqueue(db);
   const effects: string[] = [];
   let isCut = false;

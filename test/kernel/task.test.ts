@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { sqliteOpen } from '../../src/engines/sqlite/engine.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import type { Db } from '../../src/kernel/db.ts';
 import { Failure } from '../../src/kernel/errors.ts';
 import { randomIds } from '../../src/kernel/ids.ts';
 import { leaseHold } from '../../src/kernel/lease.ts';
 import { silentLog } from '../../src/kernel/log.ts';
-import { kernelMigrations, type KernelTables } from '../../src/kernel/tables.ts';
+import type { KernelTables } from '../../src/kernel/tables.ts';
 import { taskCancel, taskInsert, taskPending, type TaskKind } from '../../src/kernel/task.ts';
 import { TaskRunner } from '../../src/kernel/task-runner.ts';
+import { enqueue, journalOpen } from './task-journal.ts';
 
 interface World {
   readonly effects: string[];
@@ -33,12 +33,6 @@ const kindOf = (
     },
   })),
 });
-
-async function database(): Promise<Db<KernelTables>> {
-  const engine = sqliteOpen(':memory:');
-  await engine.migrate('kernel', kernelMigrations);
-  return engine.db<KernelTables>();
-}
 
 /** Runs until the subject has no unfinished task, or until `stop` is aborted from inside (a crash). */
 async function runUntilQuiet(
@@ -66,18 +60,6 @@ async function runUntilQuiet(
   await held;
 }
 
-const enqueue = (db: Db<KernelTables>): Promise<void> =>
-  db.write((tx) =>
-    taskInsert(tx, {
-      id: randomIds.uuid(),
-      kind: 'build',
-      subject: 's',
-      input: null,
-      requestId: 'req-1',
-      now: 0,
-    }),
-  );
-
 const states = async (db: Db<KernelTables>): Promise<string[]> => {
   const rows = await db.read((tx) => tx.selectFrom('task').select('state').orderBy('id').execute());
   return rows.map(({ state }) => state);
@@ -86,7 +68,7 @@ const states = async (db: Db<KernelTables>): Promise<string[]> => {
 const names = ['claim', 'port', 'boot'];
 
 test('a task runs its steps in order', async () => {
-  const db = await database();
+  const db = await journalOpen();
   const world: World = { effects: [] };
   await enqueue(db);
   await runUntilQuiet(
@@ -100,7 +82,7 @@ test('a task runs its steps in order', async () => {
 
 for (const moment of names.flatMap((name) => [`before ${name}`, `after ${name}`])) {
   test(`a step that fails ${moment} its effect leaves nothing behind`, async () => {
-    const db = await database();
+    const db = await journalOpen();
     const world: World = { effects: [] };
     await enqueue(db);
     await runUntilQuiet(
@@ -115,7 +97,7 @@ for (const moment of names.flatMap((name) => [`before ${name}`, `after ${name}`]
   });
 
   test(`a crash ${moment} is resumed by the next holder, each effect once`, async () => {
-    const db = await database();
+    const db = await journalOpen();
     const world: World = { effects: [] };
     await enqueue(db);
     const crash = new AbortController();
@@ -139,7 +121,7 @@ for (const moment of names.flatMap((name) => [`before ${name}`, `after ${name}`]
 }
 
 test('a step that waits for what is not available is tried again', async () => {
-  const db = await database();
+  const db = await journalOpen();
   const world: World = { effects: [] };
   await enqueue(db);
   let tries = 0;
@@ -154,7 +136,7 @@ test('a step that waits for what is not available is tried again', async () => {
 });
 
 test('a cancelled task is undone', async () => {
-  const db = await database();
+  const db = await journalOpen();
   const world: World = { effects: [] };
   await enqueue(db);
   await db.write((tx) => taskCancel(tx, 's', 1));
@@ -168,7 +150,7 @@ test('a cancelled task is undone', async () => {
 });
 
 test('a task that nobody cancelled goes on when its subject is said to be cancelled', async () => {
-  const db = await database();
+  const db = await journalOpen();
   const world: World = { effects: [] };
   await enqueue(db);
   const runner = new TaskRunner({
@@ -195,7 +177,7 @@ test('a task that nobody cancelled goes on when its subject is said to be cancel
 });
 
 test('a late holder of a lease cannot record any more', async () => {
-  const db = await database();
+  const db = await journalOpen();
   const world: World = { effects: [] };
   await enqueue(db);
   const stop = new AbortController();
@@ -222,7 +204,7 @@ test('a late holder of a lease cannot record any more', async () => {
 });
 
 test('tasks that only wait leave their place to others', async () => {
-  const db = await database();
+  const db = await journalOpen();
   const released = Promise.withResolvers<void>();
   const done: string[] = [];
   const kind: TaskKind<World, string> = {
